@@ -1,0 +1,64 @@
+import type { ByteWriter } from '../model/byte-writer.js';
+
+/**
+ * Turns values into bytes and back. Used once per record, so the primitive form works in place: it appends to a writer that is
+ * used again and again, and reads from a range of a larger buffer. Codecs that do not mind a copy come from `codec()`.
+ */
+export interface Codec<T> {
+  /** Stable name of the format: kept with the state, so that state is never read with another codec by accident. */
+  readonly id: string;
+  /** Version of the format, counted from 1. */
+  readonly version: number;
+  /**
+   * Whether equal bytes mean equal values under `Map`'s key comparison, and the other way round: such keys need no encoding to be
+   * looked up. False is always safe.
+   */
+  readonly identity?: boolean;
+  /** @throws TypeError if the value is not of this codec's type */
+  encode(value: T, out: ByteWriter): void;
+  /**
+   * Reads bytes [start, end). A result may be a view of `buffer`, which is never overwritten.
+   * @throws Error if the bytes are not of this format; the caller names record and place
+   */
+  decode(buffer: Buffer, start: number, end: number): T;
+}
+
+/** Value type of a codec. */
+export type Decoded<C> = C extends Codec<infer T> ? T : never;
+
+/** A codec from two plain functions. `bytes` handed to `decode` is a view. */
+export function codec<T>(form: {
+  readonly id: string;
+  readonly version?: number;
+  readonly encode: (value: T) => Uint8Array;
+  readonly decode: (bytes: Buffer) => T;
+}): Codec<T> {
+  return {
+    id: form.id,
+    version: form.version ?? 1,
+    encode: (value, out) => out.writeBytes(form.encode(value)),
+    decode: (buffer, start, end) => form.decode(buffer.subarray(start, end)),
+  };
+}
+
+/** A text codec from two plain functions: for formats of lines, such as CSV. */
+export function textCodec<T>(form: {
+  readonly id: string;
+  readonly version?: number;
+  readonly encode: (value: T) => string;
+  readonly decode: (text: string) => T;
+}): Codec<T> {
+  return {
+    id: form.id,
+    version: form.version ?? 1,
+    encode: (value, out) => out.writeUtf8(form.encode(value)),
+    decode: (buffer, start, end) => form.decode(buffer.toString('utf8', start, end)),
+  };
+}
+
+/** The bytes of one value: for edges and tests. */
+export function encodeToBuffer<T>(of: Codec<T>, value: T, scratch: ByteWriter): Buffer {
+  scratch.clear();
+  of.encode(value, scratch);
+  return scratch.copy();
+}

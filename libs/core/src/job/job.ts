@@ -1,0 +1,41 @@
+import type { Clock } from '../ports/clock.js';
+import type { LogFactory } from '../ports/log.js';
+import type { StateBackendFactory } from '../ports/state-backend.js';
+import type { Telemetry } from '../ports/telemetry.js';
+import type { JobDefinition } from './job-definition.js';
+import type { JobOverview } from './job-overview.js';
+import type { JobSettings } from './settings.js';
+
+/** What a job runs on. */
+export interface JobPorts {
+  readonly log: LogFactory;
+  readonly state: StateBackendFactory;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** How a job ended. */
+export type JobOutcome = { readonly status: 'CANCELED' } | { readonly status: 'FAILED'; readonly error: Error };
+
+/** A job in this process: made by `createJob`, started once, stopped once. */
+export interface Job {
+  readonly name: string;
+  overview(): JobOverview;
+  /** True once every task is RUNNING: restored, assigned, reading. */
+  isReady(): boolean;
+  /** Begins to run. Returns at once: topics are waited for and failures handled in the background; see `overview` and `ended`. */
+  start(): void;
+  /**
+   * Takes a final checkpoint and closes everything. What is not committed by `deadlineMs` milliseconds from now is dropped, to be
+   * replayed at the next start. Idempotent. Resolves when the job has ended, however.
+   */
+  stop(deadlineMs: number): Promise<JobOutcome>;
+  /** Resolves when the job has ended; never rejects. */
+  readonly ended: Promise<JobOutcome>;
+}
+
+/**
+ * Compiles the definition and the settings.
+ * @throws WeirError `invalid` for a setting or a topology that cannot work, before anything is opened
+ */
+export type CreateJob = (name: string, definition: JobDefinition, settings: JobSettings, ports: JobPorts) => Job;

@@ -1,0 +1,63 @@
+/**
+ * Settings of a job, by Flink's keys in camel case. What a user writes is `JobSettings`; it is compiled once, at the edge, by
+ * `compileSettings` (compile-settings.ts) to the complete and frozen `CompiledSettings`.
+ *
+ * Where defaults differ from Flink's: checkpointing is on (500 ms), for without it a stateful job on Kafka loses or repeats; the
+ * default restart strategy never gives up, as in Flink with checkpointing on.
+ */
+export interface JobSettings {
+  /** Names the consumer group, the transactional ids and the internal topics. Letters, digits, `.`, `_`, `-`; at most 100. */
+  readonly applicationId: string;
+  /** Number of tasks per sub-topology: at most the number of input partitions. Default: that number, at most 4. */
+  readonly parallelism?: number | undefined;
+  /** Number of key groups, 1 to 32768: the highest parallelism that the job's keyed state can ever be spread to. Default 128. */
+  readonly maxParallelism?: number | undefined;
+  readonly checkpointing?: CheckpointingSettings | undefined;
+  readonly restartStrategy?: RestartStrategySettings | undefined;
+  readonly state?: StateSettings | undefined;
+  /** Replication factor of internal topics. Default -1: the broker's. */
+  readonly replicationFactor?: number | undefined;
+}
+
+export const CHECKPOINTING_MODES = ['EXACTLY_ONCE', 'AT_LEAST_ONCE'] as const;
+export type CheckpointingMode = (typeof CHECKPOINTING_MODES)[number];
+
+export interface CheckpointingSettings {
+  /** Milliseconds between two checkpoints, 10 to 600000. Default 500. */
+  readonly interval?: number | undefined;
+  /** Default EXACTLY_ONCE, the only one built yet. */
+  readonly mode?: CheckpointingMode | undefined;
+  /** Milliseconds after which an unfinished checkpoint is given up. Default 600000. */
+  readonly timeout?: number | undefined;
+  /** Milliseconds between the end of a checkpoint and the next. Default 0. */
+  readonly minPause?: number | undefined;
+  /** Milliseconds after which the log itself aborts a transaction; tasks commit at half of it at the latest. Default 60000. */
+  readonly transactionTimeout?: number | undefined;
+}
+
+export const RESTART_STRATEGIES = ['none', 'fixed-delay', 'failure-rate', 'exponential-delay'] as const;
+
+/** Flink's restart strategies; times in milliseconds, defaults as Flink's but for the attempts of exponential-delay, which never end. */
+export type RestartStrategySettings =
+  | { readonly type: 'none' }
+  | { readonly type: 'fixed-delay'; readonly attempts?: number | undefined; readonly delay?: number | undefined }
+  | {
+      readonly type: 'failure-rate';
+      readonly maxFailuresPerInterval?: number | undefined;
+      readonly failureRateInterval?: number | undefined;
+      readonly delay?: number | undefined;
+    }
+  | {
+      readonly type: 'exponential-delay';
+      readonly initialBackoff?: number | undefined;
+      readonly maxBackoff?: number | undefined;
+      readonly backoffMultiplier?: number | undefined;
+      readonly jitterFactor?: number | undefined;
+      readonly resetBackoffThreshold?: number | undefined;
+      readonly attemptsBeforeResetBackoff?: number | undefined;
+    };
+
+export interface StateSettings {
+  /** Keys whose state is kept decoded on the heap, per task. Default 100000. More are read from the backend when they are needed. */
+  readonly cacheEntries?: number | undefined;
+}

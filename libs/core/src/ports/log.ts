@@ -1,0 +1,174 @@
+import type { Generation, Offset } from '../model/brands.js';
+import type { RecordColumns } from '../model/record-columns.js';
+import type { PartitionOffset, TopicPartition } from '../model/topic-partition.js';
+import type { Clock } from './clock.js';
+
+/**
+ * Log: partitioned, replayable, transactional topics. Kafka in production, memory in tests; both pass the conformance
+ * suite in @weir/testing.
+ *
+ * Guarantees:
+ * - L1. Order: a reader sees the records of one partition in offset order, each offset at most once after an `assign`.
+ * - L2. Committed only: a reader never sees a record of an aborted or an open transaction, nor one behind the last stable offset.
+ * - L3. Atomic: the appends and offsets of one transaction become visible together at `commit`, or never.
+ * - L4. Definite: `commit` resolves only if the transaction is committed and rejects only if it is not, or with `fenced` when this
+ *   writer may not know; it retries an unknown outcome by itself.
+ * - L5. Fencing: `openWriter` with a transactional id ends the open transaction of every older writer with that id; each later
+ *   call on an older one rejects with `fenced`, and none of its appends become visible.
+ * - L6. Nothing is silently skipped: bytes that cannot be understood are a `data` error that names partition and offset; a position
+ *   outside the log is an `invalid` error (`LOG_OFFSET_OUT_OF_RANGE`).
+ */
+export interface Log {
+  /**
+   * Creates the topics that are missing.
+   * @throws WeirError `invalid` if one exists with another number of partitions
+   */
+  ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
+
+  /** What is known of a topic; undefined if it does not exist. */
+  describeTopic(topic: string): Promise<TopicDescription | undefined>;
+
+  /** Where the partitions begin and end now, in the order asked for. */
+  endPositions(partitions: readonly TopicPartition[]): Promise<readonly PartitionEnds[]>;
+
+  /**
+   * The end of what was written up to and in a leader epoch: the offset at which the first later epoch begins, or the high watermark.
+   * Undefined if the log knows no such epoch (its records are gone, or it never happened in this log).
+   */
+  epochEnd(partition: TopicPartition, leaderEpoch: number): Promise<Offset | undefined>;
+
+  openReader(options: ReaderOptions): LogReader;
+
+  /**
+   * Claims a transactional id: fences every older writer with it and waits until its open transaction has ended.
+   * @throws WeirError `retry` if the log cannot be reached
+   */
+  openWriter(options: WriterOptions): Promise<LogWriter>;
+
+  /** Ends all readers and writers; open transactions are left to their owners' successors. */
+  close(): Promise<void>;
+}
+
+/** Makes a Log once the job that uses it is known; adapters export one, e.g. `kafka({ brokers })`. */
+export interface LogFactory {
+  open(context: LogContext): Promise<Log>;
+}
+
+export interface LogContext {
+  readonly clock: Clock;
+  /** Name under which the log's own logs and metrics show this client. */
+  readonly clientId: string;
+}
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Topic configuration by Kafka's names, e.g. `cleanup.policy`; applied at creation only. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface TopicDescription {
+  readonly topic: string;
+  /** Changes when a topic is deleted and created again under the same name. */
+  readonly topicId: string;
+  readonly partitions: number;
+  /** How long tombstones of a compacted topic stay readable, in milliseconds (`delete.retention.ms`). */
+  readonly deleteRetentionMs: number;
+}
+
+export interface PartitionEnds extends TopicPartition {
+  /** Offset of the oldest record still held. */
+  readonly start: Offset;
+  /** Below it every transaction has ended: what readers can see ends here. */
+  readonly lastStable: Offset;
+  readonly highWatermark: Offset;
+  readonly leaderEpoch: number;
+}
+
+export interface ReaderOptions {
+  /** Called when `take` may have something (a chunk, or an error to throw): at least once per change, from outside `take`. */
+  readonly wake: () => void;
+  /** Bytes fetched ahead per partition before fetching of it pauses by itself. */
+  readonly bufferBytes: number;
+}
+
+/**
+ * Reads committed records of partitions that it is given; no group decides for it. Fetches ahead in the background.
+ * Methods are synchronous; a failure of the background work is thrown by the next `take`.
+ */
+export interface LogReader {
+  /** Reads `partition` from `from` on; what was buffered of it is dropped. */
+  assign(partition: TopicPartition, from: Offset): void;
+  unassign(partition: TopicPartition): void;
+  /** Hands out and fetches nothing of the partition until `resume`; what is buffered stays. */
+  pause(partition: TopicPartition): void;
+  resume(partition: TopicPartition): void;
+  /**
+   * The next buffered chunk, partitions in turn, or undefined if nothing is buffered now.
+   * @throws WeirError what went wrong in the background: `data`, `invalid`, or `restart-task` when retrying has found no end
+   */
+  take(): LogChunk | undefined;
+  close(): Promise<void>;
+}
+
+/** A run of records of one partition. Reused by the next `take` of the same reader. */
+export interface LogChunk {
+  readonly topic: string;
+  readonly partition: number;
+  /** May hold no rows: aborted records, control records and compacted tails move the position, too. */
+  readonly records: RecordColumns;
+  /** The offset to read next after this chunk. */
+  readonly nextOffset: Offset;
+  /** The last stable offset of the partition that the log last told: for lag. */
+  readonly lastStable: Offset;
+}
+
+export interface WriterOptions {
+  readonly transactionalId: string;
+  /** After this long the log itself aborts an open transaction, in milliseconds. */
+  readonly transactionTimeoutMs: number;
+}
+
+/** The one writer of a transactional id: one transaction at a time. */
+export interface LogWriter {
+  readonly transactionalId: string;
+  /**
+   * Begins a transaction. Costs nothing by itself; nothing is sent until its first `append` or `addOffsets`.
+   * @throws WeirError `internal` if one is open; `fenced` if this writer was fenced
+   */
+  begin(): LogTransaction;
+  /** Stops using the id; an open transaction is aborted if the log can be reached. */
+  close(): Promise<void>;
+}
+
+export interface Append {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: RecordColumns;
+}
+
+/** Where appended records lie: from `offset` of the first to `nextOffset` behind the last; the marker of the commit comes later. */
+export interface AppendResult extends TopicPartition {
+  readonly firstOffset: Offset;
+  readonly nextOffset: Offset;
+  readonly leaderEpoch: number;
+}
+
+/** Who commits offsets: checked by the log against the group's present generation and members. */
+export interface GroupMembership {
+  readonly groupId: string;
+  readonly generation: Generation;
+  readonly memberId: string;
+}
+
+/** Steps 3 to 5 of a task's commit, one method each; see core/task/commit.ts. Appends keep their order per partition. */
+export interface LogTransaction {
+  /** Sends records; resolves once all in-sync replicas have them, in the order of `appends`. May be called several times. */
+  append(appends: readonly Append[]): Promise<readonly AppendResult[]>;
+  /** Adds input positions to the transaction. */
+  addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[]): Promise<void>;
+  /** Makes everything visible at once. See L4. */
+  commit(): Promise<void>;
+  /** Drops everything. Idempotent; a transaction that already ended is left as it is. */
+  abort(): Promise<void>;
+}
