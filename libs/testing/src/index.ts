@@ -1,1 +1,2 @@
-export {};
+export * from './seeded-random.js';
+export * from './manual-clock.js';

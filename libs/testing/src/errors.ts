@@ -1,0 +1,136 @@
+import { defineErrors, error } from '@weir/core';
+
+/** Every error that this lib itself raises: those of the in-memory log, which a job meets as it would meet Kafka's, then those of specs. */
+export const errors = defineErrors({
+  partitionMissing: error({
+    code: 'LOG_PARTITION_MISSING',
+    kind: 'restart-task',
+    message: (c: { act: string; topic: string; partition: number; partitions: number }) =>
+      `Cannot ${c.act} ${c.topic} partition ${c.partition}: the topic has ${c.partitions === 0 ? 'never been created, or was deleted' : `${c.partitions} partitions`}.`,
+    advice: 'Create the topic, or correct its name or the partition.',
+    example: { act: 'read', topic: 'readings', partition: 4, partitions: 4 },
+  }),
+  topicReplaced: error({
+    code: 'LOG_TOPIC_REPLACED',
+    kind: 'restart-task',
+    message: (c: { topic: string; expected: string; found: string }) =>
+      `Topic ${c.topic} was deleted and created again while it was read: its id was ${c.expected} and is ${c.found}.`,
+    advice: 'Offsets of the former topic mean nothing in the new one; decide where to read from.',
+    example: { topic: 'readings', expected: 'a1', found: 'b2' },
+  }),
+  partitionCountDiffers: error({
+    code: 'LOG_PARTITION_COUNT',
+    kind: 'invalid',
+    message: (c: { topic: string; wanted: number; found: number }) => `Topic ${c.topic} should have ${c.wanted} partitions and exists with ${c.found}.`,
+    advice: 'Delete the topic or use another name; partitions cannot be taken away, and more of them would move keys.',
+    example: { topic: 'app-changelog', wanted: 4, found: 3 },
+  }),
+  offsetOutOfRange: error({
+    code: 'LOG_OFFSET_OUT_OF_RANGE',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; offset: number; start: number; end: number }) =>
+      `Cannot read ${c.topic} partition ${c.partition} from offset ${c.offset}: it holds offsets ${c.start} to ${c.end}.`,
+    advice: 'Retention removed what was not read yet, or the topic is another one: decide where to read from.',
+    example: { topic: 'readings', partition: 0, offset: 5, start: 100, end: 200 },
+  }),
+  writerFenced: error({
+    code: 'LOG_WRITER_FENCED',
+    kind: 'fenced',
+    message: (c: { act: string; transactionalId: string; epoch: number; currentEpoch: number }) =>
+      `Cannot ${c.act} as ${c.transactionalId} with epoch ${c.epoch}: its epoch is ${c.currentEpoch} now.`,
+    advice: 'Another writer took over, or the transaction timed out: drop what was not committed.',
+    example: { act: 'commit', transactionalId: 'app-0-1', epoch: 3, currentEpoch: 4 },
+  }),
+  outcomeUnknown: error({
+    code: 'LOG_OUTCOME_UNKNOWN',
+    kind: 'fenced',
+    message: (c: { transactionalId: string }) => `The log was closed before it answered a commit of ${c.transactionalId}, which may or may not have taken effect.`,
+    advice: 'Open a writer with the same id, then look at what is committed.',
+    example: { transactionalId: 'app-0-1' },
+  }),
+  generationStale: error({
+    code: 'LOG_GENERATION_STALE',
+    kind: 'fenced',
+    message: (c: { groupId: string; generation: number; memberId: string; expected: string }) =>
+      `Cannot add offsets for group ${c.groupId} as member "${c.memberId}" in generation ${c.generation}: ${c.expected}.`,
+    advice: 'The group has moved on: drop what was not committed, unless the partitions are still assigned here in the new generation.',
+    example: { groupId: 'app', generation: 3, memberId: 'm-1', expected: 'its generation is 4' },
+  }),
+  transactionOpen: error({
+    code: 'LOG_TRANSACTION_OPEN',
+    kind: 'internal',
+    message: (c: { transactionalId: string }) => `Cannot begin a transaction of ${c.transactionalId}: its last one has not ended.`,
+    advice: 'Commit or abort it first, and wait for that.',
+    example: { transactionalId: 'app-0-1' },
+  }),
+  transactionEnded: error({
+    code: 'LOG_TRANSACTION_ENDED',
+    kind: 'internal',
+    message: (c: { act: string; transactionalId: string; state: string }) => `Cannot ${c.act} in a transaction of ${c.transactionalId} that is ${c.state}.`,
+    advice: 'Begin another one.',
+    example: { act: 'append', transactionalId: 'app-0-1', state: 'committed' },
+  }),
+  transactionFailed: error({
+    code: 'LOG_TRANSACTION_FAILED',
+    kind: 'restart-task',
+    message: (c: { act: string; transactionalId: string }) =>
+      `Cannot ${c.act} in a transaction of ${c.transactionalId}: an earlier call in it failed (see the cause), so it can never be whole.`,
+    advice: 'Abort it and do its work again.',
+    example: { act: 'commit', transactionalId: 'app-0-1' },
+  }),
+  recordTooLarge: error({
+    code: 'LOG_RECORD_TOO_LARGE',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; bytes: number; limit: number }) =>
+      `Cannot append a record of ${c.bytes} bytes to ${c.topic} partition ${c.partition}: the topic takes ${c.limit} (max.message.bytes).`,
+    advice: 'Raise the limit of the topic, or write smaller records.',
+    example: { topic: 'alerts', partition: 0, bytes: 2_000_000, limit: 1_048_588 },
+  }),
+  keyRequired: error({
+    code: 'LOG_KEY_REQUIRED',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; row: number }) =>
+      `Cannot append row ${c.row} to ${c.topic} partition ${c.partition}: it has no key, and the topic is compacted.`,
+    advice: 'Give every record of a compacted topic a key.',
+    example: { topic: 'app-changelog', partition: 0, row: 3 },
+  }),
+  logClosed: error({
+    code: 'LOG_CLOSED',
+    kind: 'restart-task',
+    message: (c: { act: string; clientId: string }) => `Cannot ${c.act}: log client ${c.clientId} was closed.`,
+    advice: 'Open another one.',
+    example: { act: 'append', clientId: 'app-1' },
+  }),
+  clockStandsStill: error({
+    code: 'CLOCK_STANDS_STILL',
+    kind: 'invalid',
+    message: (c: { at: number; timers: number }) => `More than ${c.timers} timers ran at ${c.at} ms of the manual clock, and time did not move.`,
+    advice: 'Look for a loop that waits 0 ms in each turn.',
+    example: { at: 500, timers: 100_000 },
+  }),
+  neverSettles: error({
+    code: 'NEVER_SETTLES',
+    kind: 'invalid',
+    message: (c: { waitedMs: number; limitMs: number; timersLeft: number }) =>
+      `What the spec waits for did not happen within ${c.waitedMs} of ${c.limitMs} simulated ms; ${c.timersLeft} timers are left.`,
+    advice: (c) =>
+      c.timersLeft === 0
+        ? 'Nothing can happen any more without a timer: look for a promise that nobody settles (a killed client never answers).'
+        : 'Raise the limit, or look for what keeps retrying.',
+    example: { waitedMs: 42, limitMs: 600_000, timersLeft: 0 },
+  }),
+  faultBreaksPort: error({
+    code: 'FAULT_BREAKS_PORT',
+    kind: 'invalid',
+    message: (c: { point: string; problem: string }) => `A fault at ${c.point} would break the promises of the Log port: ${c.problem}.`,
+    advice: 'Inject what a real log could do.',
+    example: { point: 'commit:applied', problem: 'a commit that took effect may only fail with a fenced error' },
+  }),
+  clusterMisused: error({
+    code: 'CLUSTER_MISUSED',
+    kind: 'invalid',
+    message: (c: { act: string; problem: string }) => `Cannot ${c.act}: ${c.problem}.`,
+    advice: 'Correct the spec.',
+    example: { act: 'compact topic readings', problem: 'its cleanup.policy is delete' },
+  }),
+});
