@@ -39,9 +39,9 @@ export interface ErrorDefinition<C extends ErrorContext> {
   readonly code: string;
   readonly kind: ErrorKind;
   readonly message: (context: C) => string;
-  readonly advice: string | ((context: C) => string);
+  readonly advice: string | ((context: NoInfer<C>) => string);
   /** A context as it occurs, from which the catalogue's spec renders the message. */
-  readonly example: C;
+  readonly example: NoInfer<C>;
 }
 
 type Factories<D> = {

@@ -11,7 +11,8 @@ const INITIAL_CAPACITY = 256;
  * likewise its value and its header block (see headers.ts; an empty range means no headers).
  *
  * Lifetime: a reader fills the same columns again at its next `take`, so rows are read before that; the bytes of `buffer`
- * are never overwritten once handed out, so a view into them may be kept (it keeps the whole buffer alive).
+ * that a reader hands out are never overwritten, so a view into them may be kept (it keeps the whole buffer alive); those of a
+ * RecordWriter are, once it is cleared.
  *
  * Invariants: 0 <= i < count for every row; starts and ends lie within `buffer`; a null key or value has start NULL, end NULL.
  */
@@ -74,7 +75,9 @@ function grown<T extends Float64Array | Int32Array>(from: T, to: T): T {
 export class RecordWriter {
   readonly columns = new RecordColumns();
   readonly bytes: ByteWriter;
+  /** Where the part that is written now began. */
   #mark = 0;
+  #committedBytes = 0;
 
   /** @param capacity initial size of the byte buffer, in bytes */
   constructor(capacity = 1024) {
@@ -90,7 +93,11 @@ export class RecordWriter {
     return this.#committedBytes;
   }
 
-  #committedBytes = 0;
+  /** Forgets all rows; the buffers stay, to be filled again. What was handed out is overwritten from now on. */
+  clear(): void {
+    this.columns.count = 0;
+    this.#committedBytes = 0;
+  }
 
   /** @param timestamp milliseconds since the epoch */
   begin(timestamp: number): void {

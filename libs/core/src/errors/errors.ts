@@ -1,0 +1,227 @@
+import { defineErrors, error } from './weir-error.js';
+
+/** Every error that core itself raises. Adapters have catalogues of their own. */
+export const errors = defineErrors({
+  settingInvalid: error({
+    code: 'SETTING_INVALID',
+    kind: 'invalid',
+    message: (c: { setting: string; value: unknown; allowed: string }) => `Setting ${c.setting} is ${show(c.value)}; allowed: ${c.allowed}.`,
+    advice: 'Correct the setting and start again.',
+    example: { setting: 'checkpointing.interval', value: -1, allowed: 'a whole number from 10 to 600000' },
+  }),
+  settingUnknown: error({
+    code: 'SETTING_UNKNOWN',
+    kind: 'invalid',
+    message: (c: { setting: string; allowed: readonly string[] }) => `Setting ${c.setting} does not exist.`,
+    advice: (c) => `Use one of ${c.allowed.join(', ')}.`,
+    example: { setting: 'checkpointing.intervall', allowed: ['interval', 'mode'] },
+  }),
+  settingNotBuilt: error({
+    code: 'SETTING_NOT_BUILT',
+    kind: 'invalid',
+    message: (c: { setting: string; value: unknown; allowed: string }) => `Setting ${c.setting} is ${show(c.value)}, which is not built yet.`,
+    advice: (c) => `Use one of: ${c.allowed}.`,
+    example: { setting: 'checkpointing.mode', value: 'AT_LEAST_ONCE', allowed: 'EXACTLY_ONCE' },
+  }),
+  topologyInvalid: error({
+    code: 'TOPOLOGY_INVALID',
+    kind: 'invalid',
+    message: (c: { job: string; problem: string; advice: string }) => `Job ${c.job} cannot be built: ${c.problem}.`,
+    advice: (c) => c.advice,
+    example: { job: 'alerts', problem: 'two operators are named "count"', advice: 'Give each stateful operator a name of its own.' },
+  }),
+  partitionCountsDiffer: error({
+    code: 'PARTITION_COUNTS_DIFFER',
+    kind: 'invalid',
+    message: (c: { job: string; counts: string }) => `Job ${c.job} joins topics with different partition counts in one sub-topology: ${c.counts}.`,
+    advice: 'Give them the same number of partitions, or key one of them anew.',
+    example: { job: 'alerts', counts: 'readings has 4, limits has 3' },
+  }),
+  parallelismTooHigh: error({
+    code: 'PARALLELISM_TOO_HIGH',
+    kind: 'invalid',
+    message: (c: { parallelism: number; partitions: number; topic: string }) =>
+      `Setting parallelism is ${c.parallelism}, and topic ${c.topic} has ${c.partitions} partitions: some tasks would have nothing to read.`,
+    advice: 'Set parallelism to at most the number of partitions, or leave it out.',
+    example: { parallelism: 8, partitions: 4, topic: 'readings' },
+  }),
+  parallelismChanged: error({
+    code: 'PARALLELISM_CHANGED',
+    kind: 'invalid',
+    message: (c: { topic: string; recorded: number; wanted: number }) =>
+      `Changelog ${c.topic} was written with parallelism ${c.recorded}, and the job now wants ${c.wanted}: state lies with other tasks.`,
+    advice: (c) => `Start with parallelism ${c.recorded}, or with a new applicationId; another parallelism needs a savepoint to restore from.`,
+    example: { topic: 'app-0-0-changelog', recorded: 4, wanted: 8 },
+  }),
+  inputPartitionsChanged: error({
+    code: 'INPUT_PARTITIONS_CHANGED',
+    kind: 'invalid',
+    message: (c: { topic: string; recorded: number; found: number }) =>
+      `Topic ${c.topic} has ${c.found} partitions, and the job's state was written when it had ${c.recorded}: keys lie elsewhere now.`,
+    advice: 'Produce to a topic with the former number of partitions, or start anew with another applicationId.',
+    example: { topic: 'readings', recorded: 4, found: 8 },
+  }),
+  inputTopicReplaced: error({
+    code: 'INPUT_TOPIC_REPLACED',
+    kind: 'invalid',
+    message: (c: { topic: string; recorded: string; found: string }) =>
+      `Topic ${c.topic} is another one than the job has read (id ${c.found}, recorded ${c.recorded}): it was deleted and created again, and the recorded offsets do not fit it.`,
+    advice: 'Start anew with another applicationId, or bring the former topic back.',
+    example: { topic: 'readings', recorded: 'a1', found: 'b2' },
+  }),
+  stateIncompatible: error({
+    code: 'STATE_INCOMPATIBLE',
+    kind: 'invalid',
+    message: (c: { changelog: string; problem: string }) => `The state in ${c.changelog} does not fit the job: ${c.problem}.`,
+    advice: 'Bring the former definition back, or start anew with another applicationId; migrations start from a savepoint.',
+    example: { changelog: 'app-0-0-changelog-2', problem: 'state "last" of operator "jump" was float64 and is declared json' },
+  }),
+  stateWithoutOffsets: error({
+    code: 'STATE_WITHOUT_OFFSETS',
+    kind: 'invalid',
+    message: (c: { changelog: string; records: number }) =>
+      `Changelog ${c.changelog} has state (${c.records} records) and no epoch record, so nothing says up to where the inputs are in it.`,
+    advice: 'Never delete records from a changelog. Start anew with another applicationId.',
+    example: { changelog: 'app-0-0-changelog-2', records: 12 },
+  }),
+  epochRecordUnreadable: error({
+    code: 'EPOCH_RECORD_UNREADABLE',
+    kind: 'invalid',
+    message: (c: { changelog: string; problem: string }) => `The epoch record in ${c.changelog} cannot be read: ${c.problem}.`,
+    advice: 'If a newer Weir wrote it, run that version; otherwise start anew with another applicationId.',
+    example: { changelog: 'app-0-0-changelog-2', problem: 'version 9, and this Weir reads up to 1' },
+  }),
+  changelogBlocked: error({
+    code: 'CHANGELOG_BLOCKED',
+    kind: 'restart-task',
+    message: (c: { changelog: string; lastStable: number; highWatermark: number; waitedMs: number }) =>
+      `An open transaction holds ${c.changelog} back at offset ${c.lastStable} of ${c.highWatermark} after ${c.waitedMs} ms.`,
+    advice: 'If this repeats, find the hanging transaction with kafka-transactions.sh find-hanging and abort it.',
+    example: { changelog: 'app-0-0-changelog-2', lastStable: 10, highWatermark: 12, waitedMs: 60_000 },
+  }),
+  recordUndecodable: error({
+    code: 'RECORD_UNDECODABLE',
+    kind: 'data',
+    message: (c: { topic: string; partition: number; offset: number; part: string; codec: string; problem: string; bytes: string }) =>
+      `Cannot decode the ${c.part} of the record in ${c.topic} partition ${c.partition} at offset ${c.offset} as ${c.codec}: ${c.problem}. Its bytes: ${c.bytes}.`,
+    advice: 'Correct the producer or the codec; the job goes on at this record when it starts again.',
+    example: { topic: 'readings', partition: 2, offset: 17, part: 'value', codec: 'csv', problem: '2 fields', bytes: '"a,b" (3 bytes)' },
+  }),
+  functionFailed: error({
+    code: 'FUNCTION_FAILED',
+    kind: 'data',
+    message: (c: { operator: string; topic: string; partition: number; offset: number; problem: string }) =>
+      `Operator ${c.operator} failed on the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
+    advice: 'Correct the function; the job goes on at this record when it starts again.',
+    example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, problem: 'x is undefined' },
+  }),
+  outputUnencodable: error({
+    code: 'OUTPUT_UNENCODABLE',
+    kind: 'data',
+    message: (c: { target: string; codec: string; problem: string; topic: string; partition: number; offset: number }) =>
+      `Cannot encode ${c.target} as ${c.codec}, made from the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
+    advice: 'Correct the function or the codec; the job goes on at this record when it starts again.',
+    example: { target: 'a record for sink alerts', codec: 'utf8', problem: 'number came', topic: 'readings', partition: 2, offset: 17 },
+  }),
+  keyNull: error({
+    code: 'KEY_NULL',
+    kind: 'data',
+    message: (c: { operator: string; topic: string; partition: number; offset: number }) =>
+      `The key selector of ${c.operator} gave null or undefined for the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
+    advice: 'Filter such records out before keyBy, or give them a key.',
+    example: { operator: 'keyBy', topic: 'readings', partition: 2, offset: 17 },
+  }),
+  keyElsewhere: error({
+    code: 'KEY_ELSEWHERE',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; offset: number; key: string; partitioner: string; expected: string }) =>
+      `keyBy on ${c.topic} is declared alreadyPartitioned (${c.partitioner}), and key ${c.key} lies in partition ${c.partition} (offset ${c.offset}), where ${c.expected}.`,
+    advice: 'Declare the partitioner that the producer uses, produce with the same key, or drop alreadyPartitioned, so that Weir shuffles.',
+    example: { topic: 'readings', partition: 2, offset: 17, key: '"s1"', partitioner: 'murmur2', expected: 'crc32 would put it' },
+  }),
+  stateOutsideKey: error({
+    code: 'STATE_OUTSIDE_KEY',
+    kind: 'invalid',
+    message: (c: { state: string; operator: string }) => `State ${c.state} of operator ${c.operator} was used while no record is processed, so it has no key.`,
+    advice: 'Use keyed state in the function itself, not in open, close or a constructor.',
+    example: { state: 'last', operator: 'jump' },
+  }),
+  stateRegistration: error({
+    code: 'STATE_REGISTRATION',
+    kind: 'invalid',
+    message: (c: { state: string; operator: string; problem: string; advice: string }) => `State ${c.state} of operator ${c.operator}: ${c.problem}.`,
+    advice: (c) => c.advice,
+    example: { state: 'last', operator: 'jump', problem: 'it is registered twice', advice: 'Register it once, in open.' },
+  }),
+  stateUnencodable: error({
+    code: 'STATE_UNENCODABLE',
+    kind: 'data',
+    message: (c: { state: string; operator: string; codec: string; problem: string }) =>
+      `Cannot encode a value of state ${c.state} of operator ${c.operator} as ${c.codec}: ${c.problem}.`,
+    advice: 'Update the state with values that its codec takes.',
+    example: { state: 'last', operator: 'jump', codec: 'float64', problem: 'float64 takes a number, and string came' },
+  }),
+  transactionExpired: error({
+    code: 'TRANSACTION_EXPIRED',
+    kind: 'restart-task',
+    message: (c: { task: string; ageMs: number; timeoutMs: number }) =>
+      `The transaction of task ${c.task} was aborted by the log: it was open for ${c.ageMs} ms, and its timeout is ${c.timeoutMs} ms.`,
+    advice: 'Nothing is lost, its records are processed again. If this repeats, raise checkpointing.transactionTimeout or give the process more CPU.',
+    example: { task: '0-1', ageMs: 61_000, timeoutMs: 60_000 },
+  }),
+  fencedRepeatedly: error({
+    code: 'FENCED_REPEATEDLY',
+    kind: 'fenced',
+    message: (c: { applicationId: string; task: string; times: number; withinMs: number }) =>
+      `Task ${c.task} of application ${c.applicationId} was fenced ${c.times} times within ${c.withinMs} ms: another instance runs with the same applicationId.`,
+    advice: 'Run one instance for each applicationId.',
+    example: { applicationId: 'alerts', task: '0-1', times: 3, withinMs: 60_000 },
+  }),
+  restartsExhausted: error({
+    code: 'RESTARTS_EXHAUSTED',
+    kind: 'invalid',
+    message: (c: { task: string; strategy: string }) => `Task ${c.task} failed, and restart strategy ${c.strategy} allows no further restart.`,
+    advice: 'See the cause, and start the job again once it is mended.',
+    example: { task: '0-1', strategy: 'fixed-delay (3 attempts)' },
+  }),
+  applicationIdTaken: error({
+    code: 'APPLICATION_ID_TAKEN',
+    kind: 'invalid',
+    message: (c: { changelog: string; job: string; recorded: string }) =>
+      `Changelog ${c.changelog} belongs to job ${c.recorded}, and job ${c.job} was started with the same applicationId.`,
+    advice: 'Give each job an applicationId of its own.',
+    example: { changelog: 'alerts-0-0-changelog-1', job: 'b', recorded: 'a' },
+  }),
+  stopTimedOut: error({
+    code: 'STOP_TIMED_OUT',
+    kind: 'restart-task',
+    message: (c: { job: string; deadlineMs: number }) => `Job ${c.job} did not stop within ${c.deadlineMs} ms; what it had not committed is dropped.`,
+    advice: 'Nothing is lost: it is processed again at the next start. Give it more time to stop if this repeats.',
+    example: { job: 'alerts', deadlineMs: 8_000 },
+  }),
+  invariantBroken: error({
+    code: 'INVARIANT_BROKEN',
+    kind: 'internal',
+    message: (c: { invariant: string; facts: string }) => `Invariant ${c.invariant} does not hold: ${c.facts}.`,
+    advice: 'This is a fault in Weir; please report it with this message.',
+    example: { invariant: 'I6', facts: 'position 12 is beyond the end 10' },
+  }),
+});
+
+/** A value as it came, short enough for a message. */
+export function show(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value);
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+/** Bytes for a message: as text where they are printable, else in hexadecimal; at most 200 of them. */
+export function showBytes(buffer: Buffer, start: number, end: number): string {
+  const length = end - start;
+  const shown = buffer.subarray(start, Math.min(end, start + 200));
+  const printable = shown.every((byte) => byte >= 0x20 && byte < 0x7f);
+  const text = printable ? JSON.stringify(shown.toString('latin1')) : `hex ${shown.toString('hex')}`;
+  return `${text}${length > 200 ? '...' : ''} (${length} bytes)`;
+}
+
+/** What went wrong, in words, whatever was thrown. */
+export const problemOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

@@ -1,0 +1,85 @@
+import { acknowledge, checkTimeout, idleRound, type Round, type RoundEnd, type RoundStep, taskFailed, trigger } from '../checkpoint/round.js';
+import type { CheckpointId } from '../model/brands.js';
+import type { Cancel, Clock } from '../ports/clock.js';
+import type { Task } from '../task/task.js';
+
+/**
+ * Drives the round machine (checkpoint/round.ts) for the tasks of this process: triggers by the interval, hears acknowledgements and
+ * failures, and tells every task when a round has ended. It keeps no time and no state beyond the open round; what was committed is in
+ * the epoch records.
+ *
+ * Each tick, one of: the open round runs on, or has timed out; every task runs, so the next round is triggered (I5); a task is down, so
+ * the others commit without a barrier (R4).
+ */
+export interface CoordinatorHost {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly minPauseMs: number;
+  readonly timeoutMs: number;
+  /** Tasks that are RUNNING now. */
+  runningTasks(): readonly Task[];
+  /** How many tasks the job has. */
+  readonly taskCount: number;
+  onEnd(end: RoundEnd): void;
+}
+
+export class CheckpointCoordinator {
+  #round: Round<Task> = idleRound<Task>(0 as CheckpointId);
+  #endedAt = Number.NEGATIVE_INFINITY;
+  #cancelTick: Cancel | undefined;
+
+  constructor(private readonly host: CoordinatorHost) {}
+
+  start(): void {
+    this.#cancelTick ??= this.host.clock.after(this.host.intervalMs, () => this.#tick());
+  }
+
+  /** Abandons the open round, so that tasks may take their last commit, and triggers no more. */
+  close(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    this.#take(taskFailed(this.#round, this.host.clock.monotonic()));
+  }
+
+  /** A task has restored: rounds go on above every barrier that was ever committed. */
+  onTaskRunning(task: Task): void {
+    if (this.#round.state === 'IDLE' && task.lastBarrier > this.#round.last) this.#round = idleRound(task.lastBarrier);
+  }
+
+  onAcknowledge(task: Task, id: CheckpointId): void {
+    this.#take(acknowledge(this.#round, task, id, this.host.clock.monotonic()));
+  }
+
+  onTaskFailed(): void {
+    this.#take(taskFailed(this.#round, this.host.clock.monotonic()));
+  }
+
+  /** Triggers a round now, if one can be. For tests and for whoever cannot wait for the interval. */
+  triggerNow(): CheckpointId | undefined {
+    const { host } = this;
+    const running = host.runningTasks();
+    if (running.length < host.taskCount) return undefined;
+    const open = trigger(this.#round, new Set(running), host.clock.monotonic());
+    if (open === undefined) return undefined;
+    this.#round = open;
+    for (const task of running) task.trigger(open.id);
+    return open.id;
+  }
+
+  #tick(): void {
+    const { host } = this;
+    this.#cancelTick = host.clock.after(host.intervalMs, () => this.#tick());
+    const now = host.clock.monotonic();
+    this.#take(checkTimeout(this.#round, host.timeoutMs, now));
+    if (this.#round.state === 'OPEN' || now - this.#endedAt < host.minPauseMs) return;
+    if (this.triggerNow() === undefined) for (const task of host.runningTasks()) task.commitPlain();
+  }
+
+  #take({ round, end }: RoundStep<Task>): void {
+    this.#round = round;
+    if (end === undefined) return;
+    this.#endedAt = this.host.clock.monotonic();
+    for (const task of this.host.runningTasks()) task.endRound(end.id);
+    this.host.onEnd(end);
+  }
+}

@@ -1,0 +1,142 @@
+import { errors } from '../errors/errors.js';
+import { MAX_KEY_GROUPS } from '../model/key-group.js';
+import { CHECKPOINTING_MODES, type CheckpointingMode, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
+
+/** JobSettings, complete, checked and frozen: what everything behind the edge reads. Times in milliseconds. */
+export interface CompiledSettings {
+  readonly applicationId: string;
+  /** Undefined: chosen for each sub-topology, see `defaultParallelism`. */
+  readonly parallelism: number | undefined;
+  readonly maxParallelism: number;
+  readonly checkpointing: {
+    readonly interval: number;
+    readonly mode: CheckpointingMode;
+    readonly timeout: number;
+    readonly minPause: number;
+    readonly transactionTimeout: number;
+  };
+  readonly restartStrategy: CompiledRestartStrategy;
+  readonly state: { readonly cacheEntries: number };
+  readonly replicationFactor: number;
+}
+
+export type CompiledRestartStrategy =
+  | { readonly type: 'none' }
+  | { readonly type: 'fixed-delay'; readonly attempts: number; readonly delay: number }
+  | { readonly type: 'failure-rate'; readonly maxFailuresPerInterval: number; readonly failureRateInterval: number; readonly delay: number }
+  | {
+      readonly type: 'exponential-delay';
+      readonly initialBackoff: number;
+      readonly maxBackoff: number;
+      readonly backoffMultiplier: number;
+      readonly jitterFactor: number;
+      readonly resetBackoffThreshold: number;
+      readonly attemptsBeforeResetBackoff: number;
+    };
+
+const APPLICATION_ID = /^[A-Za-z0-9._-]{1,100}$/;
+const DAY = 86_400_000;
+
+/** @throws WeirError `invalid` that names the setting, what came and what is allowed */
+export function compileSettings(settings: JobSettings): CompiledSettings {
+  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'replicationFactor']);
+  const { applicationId, checkpointing = {}, state = {} } = settings;
+  if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
+    throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
+  }
+  refuseUnknown('state.', state, ['cacheEntries']);
+  return deepFreeze({
+    applicationId,
+    parallelism: settings.parallelism === undefined ? undefined : whole('parallelism', settings.parallelism, 0, 1, MAX_KEY_GROUPS),
+    maxParallelism: whole('maxParallelism', settings.maxParallelism, 128, 1, MAX_KEY_GROUPS),
+    checkpointing: compileCheckpointing(checkpointing),
+    restartStrategy: compileRestartStrategy(settings.restartStrategy ?? { type: 'exponential-delay' }),
+    state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
+    replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
+  });
+}
+
+function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {
+  refuseUnknown('checkpointing.', given, ['interval', 'mode', 'timeout', 'minPause', 'transactionTimeout']);
+  const mode = oneOf('checkpointing.mode', given.mode ?? 'EXACTLY_ONCE', CHECKPOINTING_MODES);
+  if (mode !== 'EXACTLY_ONCE') throw errors.settingNotBuilt({ setting: 'checkpointing.mode', value: mode, allowed: 'EXACTLY_ONCE' });
+  return {
+    interval: whole('checkpointing.interval', given.interval, 500, 10, 600_000),
+    mode,
+    timeout: whole('checkpointing.timeout', given.timeout, 600_000, 10, DAY),
+    minPause: whole('checkpointing.minPause', given.minPause, 0, 0, DAY),
+    transactionTimeout: whole('checkpointing.transactionTimeout', given.transactionTimeout, 60_000, 1_000, 900_000),
+  };
+}
+
+function compileRestartStrategy(given: RestartStrategySettings): CompiledRestartStrategy {
+  oneOf('restartStrategy.type', given.type, RESTART_STRATEGIES);
+  const at = (name: string): string => `restartStrategy.${name}`;
+  switch (given.type) {
+    case 'none':
+      refuseUnknown('restartStrategy.', given, ['type']);
+      return { type: 'none' };
+    case 'fixed-delay':
+      refuseUnknown('restartStrategy.', given, ['type', 'attempts', 'delay']);
+      return { type: 'fixed-delay', attempts: whole(at('attempts'), given.attempts, 1, 0, MAX_INT), delay: whole(at('delay'), given.delay, 1_000, 0, DAY) };
+    case 'failure-rate':
+      refuseUnknown('restartStrategy.', given, ['type', 'maxFailuresPerInterval', 'failureRateInterval', 'delay']);
+      return {
+        type: 'failure-rate',
+        maxFailuresPerInterval: whole(at('maxFailuresPerInterval'), given.maxFailuresPerInterval, 1, 0, 1_000),
+        failureRateInterval: whole(at('failureRateInterval'), given.failureRateInterval, 60_000, 1, DAY),
+        delay: whole(at('delay'), given.delay, 1_000, 0, DAY),
+      };
+    case 'exponential-delay':
+      refuseUnknown('restartStrategy.', given, [
+        'type', 'initialBackoff', 'maxBackoff', 'backoffMultiplier', 'jitterFactor', 'resetBackoffThreshold', 'attemptsBeforeResetBackoff',
+      ]);
+      return {
+        type: 'exponential-delay',
+        initialBackoff: whole(at('initialBackoff'), given.initialBackoff, 1_000, 1, DAY),
+        maxBackoff: whole(at('maxBackoff'), given.maxBackoff, 60_000, 1, DAY),
+        backoffMultiplier: real(at('backoffMultiplier'), given.backoffMultiplier, 1.5, 1, 100),
+        jitterFactor: real(at('jitterFactor'), given.jitterFactor, 0.1, 0, 1),
+        resetBackoffThreshold: whole(at('resetBackoffThreshold'), given.resetBackoffThreshold, 3_600_000, 1, 30 * DAY),
+        attemptsBeforeResetBackoff: whole(at('attemptsBeforeResetBackoff'), given.attemptsBeforeResetBackoff, MAX_INT, 0, MAX_INT),
+      };
+  }
+}
+
+const MAX_INT = 2_147_483_647;
+
+/** @throws WeirError `invalid` SETTING_INVALID unless `value` is a whole number within the bounds; `fallback` where it is undefined */
+function whole(setting: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
+    throw errors.settingInvalid({ setting, value, allowed: `a whole number from ${min} to ${max}` });
+  }
+  return value as number;
+}
+
+function real(setting: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !(value >= min && value <= max)) throw errors.settingInvalid({ setting, value, allowed: `a number from ${min} to ${max}` });
+  return value;
+}
+
+function oneOf<T extends string>(setting: string, value: unknown, allowed: readonly T[]): T {
+  if (!allowed.includes(value as T)) throw errors.settingInvalid({ setting, value, allowed: allowed.join(', ') });
+  return value as T;
+}
+
+function refuseUnknown(prefix: string, given: object, allowed: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !allowed.includes(name));
+  if (unknown !== undefined) throw errors.settingUnknown({ setting: `${prefix}${unknown}`, allowed });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
+  return Object.freeze(value);
+}
+
+/**
+ * Tasks of a sub-topology unless the user says otherwise. A commit costs the same whatever it holds, so more partitions must not mean
+ * more transactions; four tasks leave room for four replicas. See decisions/0003.
+ */
+export const defaultParallelism = (partitions: number): number => Math.min(partitions, 4);

@@ -1,0 +1,303 @@
+import type { RoundEnd } from '../checkpoint/round.js';
+import { errors } from '../errors/errors.js';
+import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
+import type { Log } from '../ports/log.js';
+import type { StateBackend } from '../ports/state-backend.js';
+import { CommitPermit, type Ownership } from '../task/commit-permit.js';
+import { Signal } from '../task/signal.js';
+import type { Task, TaskHost } from '../task/task.js';
+import type { TaskPlan } from '../task/task-plan.js';
+import type { TaskStatus } from '../task/task-status.js';
+import type { JobGraph } from '../topology/graph.js';
+import { GraphBuilder } from '../topology/stream-builder.js';
+import { CheckpointCoordinator } from './checkpoint-coordinator.js';
+import { type CompiledSettings, compileSettings } from './compile-settings.js';
+import { groupId } from './internal-topics.js';
+import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
+import { jobIdOf } from './job-id.js';
+import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
+import { cutGraph, type PlannedSubTopology, planSubTopology, planTasks } from './job-plan.js';
+import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
+import { ensureChangelog, ensureOutput, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
+import { TaskSlots } from './task-slots.js';
+
+/**
+ * A job in one process: from its definition to its end. It owns the order of things, and leaves each thing to its room:
+ *
+ *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> run the tasks
+ *   while running: the coordinator drives rounds (checkpoint-coordinator.ts), the slots restart tasks (task-slots.ts)
+ *   stop:   no more rounds -> tasks take their last commit and close -> backend -> log
+ *
+ * A replica that owns every task by itself: `Ownership` here grants each permit at once, and commits carry no group generation. The
+ * group protocol will take its place; nothing else changes with it.
+ */
+export const createJob: CreateJob = (name, definition, settings, ports) => {
+  const compiled = compileSettings(settings);
+  const builder = new GraphBuilder(name);
+  definition.define(builder);
+  return new StreamJob(name, builder.build(), compiled, ports);
+};
+
+/** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
+const FAILURE_HISTORY = 16;
+const FIRST_LIFE = incarnation(0);
+
+class StreamJob implements Job {
+  readonly ended: Promise<JobOutcome>;
+  readonly #id: string;
+  readonly #signal = new Signal();
+  #resolveEnded!: (outcome: JobOutcome) => void;
+  #status: JobStatus = 'CREATED';
+  #statusSince: number;
+  readonly #startedAt: number;
+  #reason: string | undefined;
+  #stopping = false;
+  #failure: Error | undefined;
+  #log: Log | undefined;
+  #backend: StateBackend | undefined;
+  #slots: TaskSlots | undefined;
+  #coordinator: CheckpointCoordinator | undefined;
+  #checkpoints: CheckpointOverview = { completed: 0, failed: 0, latest: undefined };
+  #failures: readonly FailureOverview[] = [];
+
+  constructor(
+    readonly name: string,
+    private readonly graph: JobGraph,
+    private readonly settings: CompiledSettings,
+    private readonly ports: JobPorts,
+  ) {
+    this.#id = jobIdOf(settings.applicationId, name);
+    this.#startedAt = this.#statusSince = ports.clock.wall();
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  start(): void {
+    if (this.#status !== 'CREATED') return;
+    this.#move('INITIALIZING');
+    void this.#run();
+  }
+
+  async stop(deadlineMs: number): Promise<JobOutcome> {
+    if (!this.#stopping) {
+      this.#stopping = true;
+      if (this.#status === 'CREATED') this.#end({ status: 'CANCELED' });
+      this.#signal.raise();
+      this.ports.clock.after(deadlineMs, () => this.#giveUpStopping(deadlineMs));
+    }
+    return this.ended;
+  }
+
+  isReady(): boolean {
+    return this.#status === 'RUNNING';
+  }
+
+  overview(): JobOverview {
+    const { applicationId, maxParallelism } = this.settings;
+    const tasks = (this.#slots?.tasks ?? []).map((task) => task.overview());
+    return {
+      id: this.#id,
+      name: this.name,
+      applicationId,
+      status: this.#status,
+      reason: this.#reason,
+      startedAt: this.#startedAt,
+      statusSince: this.#statusSince,
+      parallelism: tasks.length,
+      maxParallelism,
+      tasks,
+      checkpoints: this.#checkpoints,
+      failures: this.#failures,
+    };
+  }
+
+  // ---- the course of the job ----
+
+  async #run(): Promise<void> {
+    let failure: Error | undefined;
+    try {
+      await this.#startUp();
+      while (!this.#stopping && this.#failure === undefined) await this.#signal.wait();
+      failure = this.#failure;
+    } catch (thrown) {
+      failure = thrown instanceof Error ? thrown : new Error(String(thrown));
+    }
+    await this.#shutDown(failure);
+  }
+
+  async #startUp(): Promise<void> {
+    const { ports, graph } = this;
+    const topics = this.#topicsHost();
+    const log = await untilReached(topics, () => ports.log.open({ clock: ports.clock, clientId: this.settings.applicationId }));
+    if (log === undefined) return;
+    this.#log = log;
+    const subTopologies = cutGraph(graph);
+    const inputs = await waitForInputs(log, subTopologies.flatMap(({ sources }) => sources.map((source) => source.topic.topic)), topics);
+    if (inputs === undefined) return;
+    const planned = subTopologies.map((sub) => planSubTopology(this.name, sub, this.settings, FIRST_LIFE, inputs));
+    const plans: TaskPlan[] = [];
+    for (const sub of planned) plans.push(...(await this.#planTasks(log, sub, topics)));
+    if (this.#stopping) return;
+    this.#backend = await ports.state.open(plans.length);
+    this.#runTasks(log, this.#backend, plans);
+  }
+
+  async #planTasks(log: Log, sub: PlannedSubTopology, topics: TopicsHost): Promise<TaskPlan[]> {
+    const { name: job, settings } = this;
+    const outputPartitions = new Map<string, number>();
+    for (const { topic } of sub.sinks) {
+      const output = await ensureOutput(log, topic.topic, sub.inputs[0]!.partitions, topics);
+      if (output === undefined) return [];
+      outputPartitions.set(topic.topic, output.partitions);
+    }
+    const changelog = await ensureChangelog(log, sub.changelog, sub.parallelism, topics);
+    if (changelog === undefined) return [];
+    return planTasks(sub, { job, settings, incarnation: FIRST_LIFE, changelog, outputPartitions });
+  }
+
+  #runTasks(log: Log, backend: StateBackend, plans: readonly TaskPlan[]): void {
+    const { clock, telemetry } = this.ports;
+    const { interval, minPause, timeout } = this.settings.checkpointing;
+    const taskHost: TaskHost = {
+      log,
+      backend,
+      clock,
+      telemetry,
+      ownership: this.#soleOwnership(),
+      onStatus: (task, status) => this.#onTaskStatus(task, status),
+      onAcknowledge: (task, id) => this.#coordinator?.onAcknowledge(task, id),
+    };
+    const slots = new TaskSlots(plans, {
+      clock,
+      telemetry,
+      taskHost,
+      onTaskFailed: (task, error) => this.#onTaskFailed(task, error),
+      onGiveUp: (task, error) => this.#onGiveUp(task, error),
+    });
+    this.#slots = slots;
+    this.#coordinator = new CheckpointCoordinator({
+      clock,
+      intervalMs: interval,
+      minPauseMs: minPause,
+      timeoutMs: timeout,
+      runningTasks: () => slots.running(),
+      taskCount: slots.count,
+      onEnd: (end) => this.#onRoundEnd(end),
+    });
+    slots.start();
+    this.#coordinator.start();
+  }
+
+  #soleOwnership(): Ownership {
+    const membership = { groupId: groupId(this.settings.applicationId), generation: NO_GENERATION, memberId: '' };
+    const permit = new CommitPermit(membership, FIRST_LIFE);
+    return { permit: () => Promise.resolve(permit) };
+  }
+
+  async #shutDown(failure: Error | undefined): Promise<void> {
+    if (isTerminal(this.#status)) return;
+    this.#move(failure === undefined ? 'CANCELLING' : 'FAILING', failure?.message);
+    this.#coordinator?.close();
+    await this.#slots?.stop();
+    const closed = await this.#closeAdapters();
+    const error = failure ?? this.#failure ?? closed;
+    this.#end(error === undefined ? { status: 'CANCELED' } : { status: 'FAILED', error });
+  }
+
+  /** The first error, if closing fails. */
+  async #closeAdapters(): Promise<Error | undefined> {
+    let first: Error | undefined;
+    for (const adapter of [this.#backend, this.#log]) {
+      try {
+        await adapter?.close();
+      } catch (thrown) {
+        first ??= thrown instanceof Error ? thrown : new Error(String(thrown));
+      }
+    }
+    return first;
+  }
+
+  /** The bound of a stop: whatever still runs is left to the end of the process; what it has not committed is replayed next time. */
+  #giveUpStopping(deadlineMs: number): void {
+    if (isTerminal(this.#status)) return;
+    const error = errors.stopTimedOut({ job: this.name, deadlineMs });
+    this.#end({ status: 'FAILED', error: this.#failure ?? error });
+  }
+
+  #end(outcome: JobOutcome): void {
+    if (isTerminal(this.#status)) return;
+    const reason = outcome.status === 'FAILED' ? outcome.error.message : undefined;
+    if (outcome.status === 'FAILED' && this.#status !== 'FAILING') this.#move('FAILING', reason);
+    this.#move(outcome.status, reason);
+    this.#resolveEnded(outcome);
+  }
+
+  // ---- what tasks and rounds tell ----
+
+  #onTaskStatus(task: Task, status: TaskStatus): void {
+    if (status !== 'RUNNING') return;
+    this.#coordinator?.onTaskRunning(task);
+    if (!this.#stopping && this.#slots!.running().length === this.#slots!.count) this.#move('RUNNING');
+  }
+
+  #onTaskFailed(task: string, error: Error): void {
+    this.#remember(task, error);
+    this.#coordinator?.onTaskFailed();
+    if (this.#status === 'RUNNING' || this.#status === 'INITIALIZING') this.#move('RESTARTING', error.message);
+    else this.#reason = error.message;
+  }
+
+  #onGiveUp(task: string, error: Error): void {
+    this.#remember(task, error);
+    this.#coordinator?.onTaskFailed();
+    this.#failure ??= error;
+    this.#signal.raise();
+  }
+
+  #remember(task: string | undefined, error: Error): void {
+    this.#failures = [{ at: this.ports.clock.wall(), task, message: error.message }, ...this.#failures].slice(0, FAILURE_HISTORY);
+  }
+
+  #onRoundEnd({ id, outcome, durationMs }: RoundEnd): void {
+    const { clock, telemetry } = this.ports;
+    const { completed, failed, latest } = this.#checkpoints;
+    if (outcome === 'completed') {
+      const bytes = this.#slots!.tasks.reduce((sum, task) => sum + task.stateBytes, 0);
+      this.#checkpoints = { completed: completed + 1, failed, latest: { id, completedAt: clock.wall(), durationMs, bytes } };
+      telemetry.emit({ type: 'checkpoint-completed', job: this.name, checkpoint: id, durationMs });
+    } else {
+      this.#checkpoints = { completed, failed: failed + (outcome === 'timed-out' ? 1 : 0), latest };
+      telemetry.emit({ type: 'checkpoint-failed', job: this.name, checkpoint: id, reason: outcome === 'timed-out' ? 'it timed out' : 'a task failed or the job stops' });
+    }
+  }
+
+  /** Triggers a round at once; undefined if none can be now. For test drivers. */
+  triggerCheckpoint(): CheckpointId | undefined {
+    return this.#coordinator?.triggerNow();
+  }
+
+  #topicsHost(): TopicsHost {
+    const { clock, telemetry } = this.ports;
+    return {
+      job: this.name,
+      clock,
+      telemetry,
+      isCanceled: () => this.#stopping,
+      onWaiting: (reason) => {
+        if (reason !== undefined && reason !== this.#reason) telemetry.emit({ type: 'job-waiting', job: this.name, reason });
+        this.#reason = reason;
+      },
+    };
+  }
+
+  #move(to: JobStatus, reason?: string): void {
+    const from = this.#status;
+    if (from === to) return;
+    if (!canMoveJob(from, to)) throw errors.invariantBroken({ invariant: 'job lifecycle', facts: `${this.name} moves from ${from} to ${to}` });
+    this.#status = to;
+    this.#statusSince = this.ports.clock.wall();
+    this.#reason = reason;
+    this.ports.telemetry.emit({ type: 'job-status', job: this.name, from, to, ...(reason === undefined ? {} : { reason }) });
+  }
+}

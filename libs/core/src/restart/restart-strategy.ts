@@ -1,0 +1,78 @@
+import type { CompiledRestartStrategy } from '../job/compile-settings.js';
+
+/**
+ * Restart strategies, Flink's: whether and when a failed task starts again, decided from the times of its failures. Pure.
+ * Source of the rules and defaults: Flink's restart-strategy.* options and its ExponentialDelayRestartBackoffTimeStrategy.
+ */
+export type RestartDecision = { readonly type: 'restart'; readonly afterMs: number } | { readonly type: 'give-up' };
+
+/** What a strategy remembers of one task. Times are monotonic milliseconds. */
+export interface RestartHistory {
+  readonly failures: readonly number[];
+  /** Of exponential-delay: the failures since the backoff was last reset, and the present backoff. */
+  readonly attempts: number;
+  readonly backoffMs: number;
+}
+
+export const NO_FAILURES: RestartHistory = { failures: [], attempts: 0, backoffMs: 0 };
+
+/** Failure times that are remembered at most. */
+const MAX_REMEMBERED = 1000;
+
+/**
+ * @param now monotonic milliseconds of this failure
+ * @param random a number in [0, 1), for the jitter
+ */
+export function onFailure(
+  strategy: CompiledRestartStrategy,
+  history: RestartHistory,
+  now: number,
+  random: number,
+): { readonly decision: RestartDecision; readonly history: RestartHistory } {
+  const failures = [...history.failures, now].slice(-MAX_REMEMBERED);
+  switch (strategy.type) {
+    case 'none':
+      return { decision: { type: 'give-up' }, history: { ...history, failures } };
+    case 'fixed-delay': {
+      const attempts = history.attempts + 1;
+      return { decision: restartIf(attempts <= strategy.attempts, strategy.delay), history: { ...history, failures, attempts } };
+    }
+    case 'failure-rate': {
+      const recent = failures.filter((at) => now - at <= strategy.failureRateInterval);
+      return { decision: restartIf(recent.length <= strategy.maxFailuresPerInterval, strategy.delay), history: { ...history, failures: recent } };
+    }
+    case 'exponential-delay':
+      return exponentialDelay(strategy, { ...history, failures }, now, random);
+  }
+}
+
+function exponentialDelay(
+  strategy: Extract<CompiledRestartStrategy, { type: 'exponential-delay' }>,
+  history: RestartHistory,
+  now: number,
+  random: number,
+): { readonly decision: RestartDecision; readonly history: RestartHistory } {
+  const previous = history.failures.at(-2);
+  const quiet = previous === undefined || now - previous >= strategy.resetBackoffThreshold + history.backoffMs;
+  const attempts = quiet ? 1 : history.attempts + 1;
+  const backoffMs = quiet ? strategy.initialBackoff : Math.min(history.backoffMs * strategy.backoffMultiplier, strategy.maxBackoff);
+  const jitter = backoffMs * strategy.jitterFactor * (random * 2 - 1);
+  const afterMs = Math.min(Math.max(Math.round(backoffMs + jitter), 0), strategy.maxBackoff);
+  return { decision: restartIf(attempts <= strategy.attemptsBeforeResetBackoff, afterMs), history: { ...history, attempts, backoffMs } };
+}
+
+const restartIf = (allowed: boolean, afterMs: number): RestartDecision => (allowed ? { type: 'restart', afterMs } : { type: 'give-up' });
+
+/** The strategy in words, for messages. */
+export function describeStrategy(strategy: CompiledRestartStrategy): string {
+  switch (strategy.type) {
+    case 'none':
+      return 'none';
+    case 'fixed-delay':
+      return `fixed-delay (${strategy.attempts} attempts, ${strategy.delay} ms)`;
+    case 'failure-rate':
+      return `failure-rate (${strategy.maxFailuresPerInterval} failures in ${strategy.failureRateInterval} ms)`;
+    case 'exponential-delay':
+      return `exponential-delay (${strategy.initialBackoff} to ${strategy.maxBackoff} ms)`;
+  }
+}

@@ -1,0 +1,88 @@
+import { errors } from '../errors/errors.js';
+import type { PartitionerName } from '../model/partitioner.js';
+
+/**
+ * What a task's changelog says of the states in it: enough to refuse a job that would read them wrongly. Kept under a reserved key, and
+ * written with the commit that first has it or changes it.
+ *
+ * version 1: JSON in UTF-8, fields as below.
+ */
+export interface StateCatalogue {
+  readonly version: 1;
+  readonly job: string;
+  readonly parallelism: number;
+  readonly maxParallelism: number;
+  /** Partition count of each input topic: keys move when it changes. */
+  readonly inputs: Readonly<Record<string, number>>;
+  readonly operators: Readonly<Record<string, OperatorDeclaration>>;
+}
+
+export interface OperatorDeclaration {
+  readonly keyCodec: string;
+  /** What `auto` found the topic to be partitioned by, once the keys told. */
+  readonly partitioner?: PartitionerName;
+  readonly states: Readonly<Record<string, StateDeclaration>>;
+}
+
+export interface StateDeclaration {
+  readonly kind: 'value';
+  readonly codec: string;
+  readonly version: number;
+  readonly id: number;
+}
+
+export const CATALOGUE_VERSION = 1;
+
+export const encodeCatalogue = (catalogue: StateCatalogue): Buffer => Buffer.from(JSON.stringify(catalogue), 'utf8');
+
+/** @throws WeirError `invalid` STATE_INCOMPATIBLE */
+export function decodeCatalogue(bytes: Buffer, changelog: string): StateCatalogue {
+  let parsed: { readonly version?: unknown };
+  try {
+    parsed = JSON.parse(bytes.toString('utf8')) as { readonly version?: unknown };
+  } catch (thrown) {
+    throw errors.stateIncompatible({ changelog, problem: 'its catalogue is no JSON' }, thrown);
+  }
+  if (parsed.version !== CATALOGUE_VERSION) {
+    throw errors.stateIncompatible({ changelog, problem: `its catalogue has version ${String(parsed.version)}, and this Weir reads ${CATALOGUE_VERSION}` });
+  }
+  return parsed as StateCatalogue;
+}
+
+/**
+ * Refuses a job whose declarations do not fit the recorded ones. What is new is welcome; what is gone or changed is not.
+ * @throws WeirError `invalid`
+ */
+export function checkCatalogue(recorded: StateCatalogue, declared: StateCatalogue, changelog: string): void {
+  if (recorded.job !== declared.job) throw errors.applicationIdTaken({ changelog, job: declared.job, recorded: recorded.job });
+  if (recorded.parallelism !== declared.parallelism) {
+    throw errors.parallelismChanged({ topic: changelog, recorded: recorded.parallelism, wanted: declared.parallelism });
+  }
+  const problem = differenceOf(recorded, declared);
+  if (problem !== undefined) throw errors.stateIncompatible({ changelog, problem });
+  for (const [topic, partitions] of Object.entries(recorded.inputs)) {
+    const found = declared.inputs[topic];
+    if (found === undefined) throw errors.stateIncompatible({ changelog, problem: `the job no longer reads topic ${topic}` });
+    if (found !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: partitions, found });
+  }
+}
+
+function differenceOf(recorded: StateCatalogue, declared: StateCatalogue): string | undefined {
+  if (recorded.maxParallelism !== declared.maxParallelism) {
+    return `maxParallelism was ${recorded.maxParallelism} and is ${declared.maxParallelism}`;
+  }
+  for (const [operator, was] of Object.entries(recorded.operators)) {
+    const is = declared.operators[operator];
+    if (is === undefined) return `operator "${operator}" has state, and the job no longer has it`;
+    if (was.keyCodec !== is.keyCodec) return `the key of operator "${operator}" was ${was.keyCodec} and is ${is.keyCodec}`;
+    for (const [name, state] of Object.entries(was.states)) {
+      const now = is.states[name];
+      const place = `state "${name}" of operator "${operator}"`;
+      if (now === undefined) return `${place} is no longer declared`;
+      if (now.kind !== state.kind) return `${place} was a ${state.kind} state and is a ${now.kind} state`;
+      if (now.codec !== state.codec) return `${place} was ${state.codec} and is declared ${now.codec}`;
+      if (now.version !== state.version) return `${place} was version ${state.version} of ${state.codec} and is declared version ${now.version}`;
+    }
+  }
+  return undefined;
+}

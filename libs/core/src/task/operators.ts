@@ -1,0 +1,283 @@
+import type { Codec } from '../codec/codec.js';
+import { errors, problemOf, showBytes } from '../errors/errors.js';
+import { isWeirError } from '../errors/weir-error.js';
+import { ByteWriter } from '../model/byte-writer.js';
+import { PARTITIONERS, type PartitionFunction } from '../model/partitioner.js';
+import { NULL } from '../model/record-columns.js';
+import type { LogChunk } from '../ports/log.js';
+import type { StateStore } from '../ports/state-backend.js';
+import type { KeyEntry, KeyTable } from '../state/key-table.js';
+import type { Collector, KeyedFilter, KeyedFlatMap, KeyedMap } from '../topology/functions.js';
+import type { KeyByNode, SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
+import type { EpochEffects } from './epoch-effects.js';
+import type { RecordContext } from './record-context.js';
+
+/**
+ * The operators of a running task: one small class per kind of node, joined by `receive`. Values are passed on synchronously, depth
+ * first, and the record they came from is in the task's RecordContext. Only keyBy stops the flow: it gathers a chunk's records, so that
+ * the state of all their keys is read in one multi-get, and goes on with them when the chunk is through (KeyByOperator).
+ */
+export interface Receiver {
+  receive(value: unknown): void;
+}
+
+/** Hands each value to several readers, in the order of definition. */
+export class FanOut implements Receiver {
+  constructor(private readonly readers: readonly Receiver[]) {}
+
+  receive(value: unknown): void {
+    for (const reader of this.readers) reader.receive(value);
+  }
+}
+
+export class SourceOperator {
+  constructor(
+    private readonly node: SourceNode,
+    private readonly context: RecordContext,
+    private readonly next: Receiver,
+    /** Whether anything behind the source asks for the record's own key. */
+    private readonly keyIsRead: boolean,
+  ) {}
+
+  /** Decodes the rows of a chunk and sends them on. */
+  run(chunk: LogChunk): void {
+    const { context, next, node, keyIsRead } = this;
+    const { records } = chunk;
+    const { buffer, valueStart, valueEnd } = records;
+    const { key: keyCodec, value: valueCodec } = node.topic;
+    context.topic = chunk.topic;
+    context.partition = chunk.partition;
+    context.columns = records;
+    for (let row = 0; row < records.count; row++) {
+      context.row = row;
+      if (keyIsRead) context.key = this.#decode('key', keyCodec, buffer, records.keyStart[row]!, records.keyEnd[row]!);
+      const start = valueStart[row]!;
+      next.receive(this.#decode('value', valueCodec, buffer, start, valueEnd[row]!));
+    }
+  }
+
+  #decode(part: 'key' | 'value', codec: Codec<unknown>, buffer: Buffer, start: number, end: number): unknown {
+    if (start === NULL) return null;
+    try {
+      return codec.decode(buffer, start, end);
+    } catch (thrown) {
+      const { topic, partition, offset } = this.context;
+      const facts = { topic, partition, offset, part, codec: codec.id, problem: problemOf(thrown), bytes: showBytes(buffer, start, end) };
+      throw errors.recordUndecodable(facts, thrown);
+    }
+  }
+}
+
+/** What a user's function threw, with the place; errors of operators behind it pass as they are. */
+function functionFailed(thrown: unknown, operator: string, { topic, partition, offset }: RecordContext): unknown {
+  return isWeirError(thrown) ? thrown : errors.functionFailed({ operator, topic, partition, offset, problem: problemOf(thrown) }, thrown);
+}
+
+export class StatelessOperator implements Receiver {
+  readonly #run: (value: unknown) => void;
+
+  constructor(
+    private readonly name: string,
+    private readonly context: RecordContext,
+    fn: StatelessFunction,
+    next: Receiver,
+  ) {
+    this.#run = runOf(fn, next);
+  }
+
+  receive(value: unknown): void {
+    try {
+      this.#run(value);
+    } catch (thrown) {
+      throw functionFailed(thrown, this.name, this.context);
+    }
+  }
+}
+
+function runOf(fn: StatelessFunction, next: Receiver): (value: unknown) => void {
+  const out: Collector<unknown> = { collect: (result) => next.receive(result) };
+  switch (fn.type) {
+    case 'map':
+      return (value) => next.receive(fn.map(value));
+    case 'filter':
+      return (value) => {
+        if (fn.filter(value)) next.receive(value);
+      };
+    case 'flatMap':
+      return (value) => fn.flatMap(value, out);
+  }
+}
+
+/** A rich function on a keyed stream; its state is that of the table's current entry. */
+export class KeyedOperator implements Receiver {
+  readonly #run: (value: unknown) => void;
+
+  constructor(
+    private readonly name: string,
+    private readonly context: RecordContext,
+    fn: KeyedRunnable,
+    next: Receiver,
+  ) {
+    this.#run = keyedRunOf(fn, next);
+  }
+
+  receive(value: unknown): void {
+    try {
+      this.#run(value);
+    } catch (thrown) {
+      throw functionFailed(thrown, this.name, this.context);
+    }
+  }
+}
+
+export type KeyedRunnable =
+  | { readonly type: 'map'; readonly fn: KeyedMap<unknown, unknown, unknown> }
+  | { readonly type: 'filter'; readonly fn: KeyedFilter<unknown, unknown> }
+  | { readonly type: 'flatMap'; readonly fn: KeyedFlatMap<unknown, unknown, unknown> };
+
+function keyedRunOf(runnable: KeyedRunnable, next: Receiver): (value: unknown) => void {
+  const out: Collector<unknown> = { collect: (result) => next.receive(result) };
+  switch (runnable.type) {
+    case 'map': {
+      const { fn } = runnable;
+      return (value) => next.receive(fn.map(value));
+    }
+    case 'filter': {
+      const { fn } = runnable;
+      return (value) => {
+        if (fn.filter(value)) next.receive(value);
+      };
+    }
+    case 'flatMap': {
+      const { fn } = runnable;
+      return (value) => fn.flatMap(value, out);
+    }
+  }
+}
+
+/**
+ * Gathers a chunk's records by key, then runs the keyed operators over them:
+ *
+ *   receive: selects the key, finds or enters its entry in the table   (per record)
+ *   flush:   1. reads the state of all new entries in one multi-get
+ *            2. runs each gathered record, in order, with its entry current
+ *            3. evicts what the table has too much of
+ */
+export class KeyByOperator implements Receiver {
+  readonly #values: unknown[] = [];
+  readonly #entries: KeyEntry[] = [];
+  readonly #rows: number[] = [];
+
+  constructor(
+    private readonly node: KeyByNode,
+    private readonly context: RecordContext,
+    readonly table: KeyTable,
+    private readonly next: Receiver,
+  ) {}
+
+  receive(value: unknown): void {
+    this.#entries.push(this.table.resolve(this.#keyOf(value)));
+    this.#values.push(value);
+    this.#rows.push(this.context.row);
+  }
+
+  #keyOf(value: unknown): unknown {
+    let key: unknown;
+    try {
+      key = this.node.selector(value);
+    } catch (thrown) {
+      throw functionFailed(thrown, this.node.name, this.context);
+    }
+    if (key !== null && key !== undefined) return key;
+    const { topic, partition, offset } = this.context;
+    throw errors.keyNull({ operator: this.node.name, topic, partition, offset });
+  }
+
+  flush(store: StateStore): void {
+    const { context, next, table } = this;
+    const values = this.#values;
+    const entries = this.#entries;
+    if (values.length === 0) return;
+    table.loadMissing(store);
+    for (let i = 0; i < values.length; i++) {
+      const entry = entries[i]!;
+      entry.used = true;
+      context.row = this.#rows[i]!;
+      context.key = entry.key;
+      table.current = entry;
+      next.receive(values[i]);
+    }
+    table.current = undefined;
+    values.length = entries.length = this.#rows.length = 0;
+    table.evict();
+  }
+}
+
+/** Writes values to a topic's partitions, by key; null keys take the partitions in turn. */
+export class SinkOperator implements Receiver {
+  readonly #place: PartitionFunction;
+  readonly #key = new ByteWriter(64);
+  #effects: EpochEffects | undefined;
+  #next = 0;
+
+  constructor(
+    private readonly node: SinkNode,
+    private readonly context: RecordContext,
+    private readonly partitions: number,
+    /** For records without a timestamp. */
+    private readonly wallTime: () => number,
+  ) {
+    const { partitioner } = node.topic;
+    this.#place = typeof partitioner === 'string' ? PARTITIONERS[partitioner] : partitioner;
+  }
+
+  /** Where to write from now on. */
+  writeTo(effects: EpochEffects): void {
+    this.#effects = effects;
+  }
+
+  receive(value: unknown): void {
+    const { context, node } = this;
+    try {
+      this.#write(value, context.key);
+    } catch (thrown) {
+      if (isWeirError(thrown)) throw thrown;
+      const { topic, partition, offset } = context;
+      const codec = `${node.topic.key.id} key and ${node.topic.value.id} value`;
+      throw errors.outputUnencodable({ target: `a record for sink ${node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown);
+    }
+  }
+
+  #write(value: unknown, key: unknown): void {
+    const { columns, row } = this.context;
+    const { topic } = this.node;
+    const hasKey = key !== null && key !== undefined;
+    const partition = hasKey ? this.#placeKey(key) : this.#next++ % this.partitions;
+    const writer = this.#effects!.writersOf(topic.topic, this.partitions)[partition]!;
+    const timestamp = columns.timestamp[row]!;
+    writer.begin(timestamp < 0 ? this.wallTime() : timestamp);
+    if (hasKey) {
+      writer.bytes.writeBytes(this.#key.buffer, 0, this.#key.length);
+      writer.keyDone();
+    }
+    if (value !== null) {
+      topic.value.encode(value, writer.bytes);
+      writer.valueDone();
+    }
+    const headersEnd = columns.headersEnd[row]!;
+    const headersStart = columns.headersStart[row]!;
+    if (headersEnd > headersStart) {
+      writer.bytes.writeBytes(columns.buffer, headersStart, headersEnd);
+      writer.headersDone();
+    }
+    writer.end();
+  }
+
+  #placeKey(key: unknown): number {
+    this.#key.clear();
+    this.node.topic.key.encode(key, this.#key);
+    const partition = this.#place(this.#key.buffer, 0, this.#key.length, this.partitions);
+    if (Number.isInteger(partition) && partition >= 0 && partition < this.partitions) return partition;
+    throw new RangeError(`its partitioner gave partition ${partition}, and ${this.node.topic.topic} has ${this.partitions}`);
+  }
+}

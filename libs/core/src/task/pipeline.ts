@@ -1,0 +1,190 @@
+import { errors } from '../errors/errors.js';
+import type { Epoch } from '../model/brands.js';
+import type { RecordWriter } from '../model/record-columns.js';
+import type { LogChunk } from '../ports/log.js';
+import type { StateStore } from '../ports/state-backend.js';
+import { KeyTable } from '../state/key-table.js';
+import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
+import type { OperatorDeclaration } from '../state/state-catalogue.js';
+import type { KeyedContext, KeyedFunction } from '../topology/functions.js';
+import type { KeyByNode, KeyedNode, Node } from '../topology/graph.js';
+import type { EpochEffects } from './epoch-effects.js';
+import { FanOut, KeyByOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
+import { RecordContext } from './record-context.js';
+import type { TaskPlan } from './task-plan.js';
+
+/**
+ * A task's operators, built from its plan and wired from the sinks upwards. Synchronous throughout: `process` runs a chunk to its end.
+ *
+ * Invariant I7: records of a key are processed in log order. Within a chunk that holds because operators run depth first and a keyBy
+ * keeps the order of what it gathers; keyBys are flushed in the order of definition, an input before its readers.
+ */
+export class Pipeline {
+  readonly #context = new RecordContext();
+  readonly #sources = new Map<string, SourceOperator>();
+  readonly #keyBys: KeyByOperator[] = [];
+  readonly #sinks: SinkOperator[] = [];
+  readonly #functions: KeyedFunction<unknown>[] = [];
+  readonly #operators = new Map<string, { readonly keyBy: KeyByNode; readonly registry: KeyedStateRegistry }>();
+  readonly #tables = new Map<number, KeyTable>();
+  readonly #takenIds = new Map<number, string>();
+
+  constructor(
+    private readonly plan: TaskPlan,
+    private readonly attempt: number,
+    private readonly wallTime: () => number,
+  ) {
+    try {
+      this.#build(plan);
+    } catch (thrown) {
+      this.#closeAll();
+      throw thrown;
+    }
+  }
+
+  #build(plan: TaskPlan): void {
+    const receivers = new Map<number, Receiver>();
+    const readersOf = (node: Node): Receiver => {
+      const readers = plan.nodes.filter((reader) => reader.kind !== 'source' && reader.input === node).map((reader) => receivers.get(reader.id)!);
+      return readers.length === 1 ? readers[0]! : new FanOut(readers);
+    };
+    for (const node of [...plan.nodes].reverse()) {
+      if (node.kind === 'source') {
+        this.#sources.set(node.topic.topic, new SourceOperator(node, this.#context, readersOf(node), this.#readsOwnKey(node)));
+      } else receivers.set(node.id, this.#receiverOf(node, readersOf(node)));
+    }
+    this.#keyBys.reverse();
+  }
+
+  #receiverOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): Receiver {
+    switch (node.kind) {
+      case 'stateless':
+        return new StatelessOperator(node.name, this.#context, node.function, next);
+      case 'keyBy':
+        return this.#keyBy(node, next);
+      case 'keyed':
+        return this.#keyed(node, next);
+      case 'sink': {
+        const sink = new SinkOperator(node, this.#context, this.plan.outputPartitions.get(node.topic.topic)!, this.wallTime);
+        this.#sinks.push(sink);
+        return sink;
+      }
+    }
+  }
+
+  #keyBy(node: KeyByNode, next: Receiver): Receiver {
+    const operator = new KeyByOperator(node, this.#context, this.#tableOf(node), next);
+    this.#keyBys.push(operator);
+    return operator;
+  }
+
+  /** Operators behind a keyBy are built before it, and share its table. */
+  #tableOf(node: KeyByNode): KeyTable {
+    let table = this.#tables.get(node.id);
+    if (table === undefined) {
+      const placement = this.plan.placements.get(node.id)!;
+      const context = this.#context;
+      const { maxParallelism, state } = this.plan.settings;
+      const onNewKey = (bytes: Buffer): void => placement.check(bytes, context.partition, context.offset);
+      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey });
+      this.#tables.set(node.id, table);
+    }
+    return table;
+  }
+
+  #keyed(node: KeyedNode, next: Receiver): Receiver {
+    const fn = node.factory();
+    const registry = new KeyedStateRegistry(node.name, this.#tableOf(node.input), this.#takenIds);
+    this.#functions.push(fn);
+    this.#operators.set(node.name, { keyBy: node.input, registry });
+    fn.open(this.#contextOf(node, registry));
+    registry.seal();
+    return new KeyedOperator(node.name, this.#context, { type: node.type, fn } as KeyedRunnable, next);
+  }
+
+  #contextOf(node: KeyedNode, registry: KeyedStateRegistry): KeyedContext {
+    const context = this.#context;
+    const table = this.#tableOf(node.input);
+    return {
+      operator: node.name,
+      taskIndex: this.plan.task,
+      parallelism: this.plan.parallelism,
+      attempt: this.attempt,
+      timestamp: () => context.timestamp,
+      state: (descriptor) => registry.value(descriptor),
+      currentKey: () => {
+        if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: node.name });
+        return table.current.key;
+      },
+    };
+  }
+
+  /** Whether a sink stands behind the source with no keyBy between: only then the record's own key is decoded. */
+  #readsOwnKey(from: Node): boolean {
+    return this.plan.nodes.some((node) => node.kind !== 'source' && node.input === from && (node.kind === 'sink' || (node.kind === 'stateless' && this.#readsOwnKey(node))));
+  }
+
+  /** What the operators declared: for the catalogue. */
+  operatorDeclarations(): Record<string, OperatorDeclaration> {
+    const declared: Record<string, OperatorDeclaration> = {};
+    for (const [name, { keyBy, registry }] of [...this.#operators].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const partitioner = this.plan.placements.get(keyBy.id)?.settled;
+      const states = Object.fromEntries([...registry.declarations].sort(([a], [b]) => (a < b ? -1 : 1)));
+      declared[name] = { keyCodec: keyBy.keyCodec.id, ...(partitioner === undefined ? {} : { partitioner }), states };
+    }
+    return declared;
+  }
+
+  /** Takes up the partitioners that an earlier run found. */
+  adoptPartitioners(recorded: Readonly<Record<string, OperatorDeclaration>>): void {
+    for (const [name, { keyBy }] of this.#operators) this.plan.placements.get(keyBy.id)?.adopt(recorded[name]?.partitioner);
+  }
+
+  /** Where outputs go from now on. */
+  writeTo(effects: EpochEffects): void {
+    for (const sink of this.#sinks) sink.writeTo(effects);
+  }
+
+  /**
+   * Runs all records of a chunk through all operators.
+   * @throws WeirError `data` or `invalid` that names the record
+   */
+  process(chunk: LogChunk, store: StateStore): void {
+    this.#sources.get(chunk.topic)!.run(chunk);
+    for (const keyBy of this.#keyBys) keyBy.flush(store);
+  }
+
+  /** Keys that changed in the running epoch. */
+  get dirtyKeys(): number {
+    let dirty = 0;
+    for (const { table } of this.#keyBys) dirty += table.dirtyCount;
+    return dirty;
+  }
+
+  /** Ends the running epoch: writes its state changes. */
+  freeze(epoch: Epoch, changes: RecordWriter, timestamp: number): void {
+    for (const { table } of this.#keyBys) table.freeze(epoch, changes, timestamp);
+  }
+
+  applied(epoch: Epoch): void {
+    for (const { table } of this.#keyBys) table.applied(epoch);
+  }
+
+  /** Closes the user's functions. The first error of theirs is thrown once all are closed. */
+  close(): void {
+    const failures = this.#closeAll();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #closeAll(): unknown[] {
+    const failures: unknown[] = [];
+    for (const fn of this.#functions) {
+      try {
+        fn.close();
+      } catch (thrown) {
+        failures.push(thrown);
+      }
+    }
+    return failures;
+  }
+}

@@ -1,0 +1,173 @@
+import { decodeEpochRecord, type EpochRecord } from '../checkpoint/epoch-record.js';
+import { planRestore, type RestorePlan } from '../checkpoint/restore-plan.js';
+import { errors } from '../errors/errors.js';
+import { isWeirError } from '../errors/weir-error.js';
+import { RecordColumns } from '../model/record-columns.js';
+import { type Clock, sleep } from '../ports/clock.js';
+import type { Log, PartitionEnds } from '../ports/log.js';
+import type { StateBackend, StateStore, StoreScope } from '../ports/state-backend.js';
+import { decodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
+import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
+import type { Signal } from './signal.js';
+import type { ChangelogTopic } from './task-plan.js';
+
+/**
+ * Restore: brings a task's store to the end of its changelog, and reads from it where the task stands. The caller has claimed the
+ * transactional id before (I3), so nobody else writes this changelog any more.
+ *
+ *   1. wait until the changelog's last stable offset is its high watermark: no predecessor's transaction is undecided
+ *   2. open the store, and decide from facts whether it is a prefix of the changelog (checkpoint/restore-plan.ts)
+ *   3. read the changelog from there to its end into the store, a chunk at a time, each with its position (S1)
+ *   4. read the epoch record and the catalogue from the store
+ *
+ * Invariants: memory is bounded by one chunk and the reader's buffer, whatever the changelog's length. A crash at any point leaves a
+ * store that is a prefix of the changelog, so the next restore goes on from there (I6). The position follows what was read, not the
+ * last record, so a changelog that ends in control records, aborted or compacted-away records is read to its end.
+ */
+export interface RestoreParts {
+  readonly log: Log;
+  readonly backend: StateBackend;
+  readonly clock: Clock;
+  readonly scope: StoreScope;
+  /** Why the local store must not be used, whatever it looks like; undefined if it may. */
+  readonly distrust: string | undefined;
+  readonly changelog: ChangelogTopic;
+  /** How long step 1 waits, in milliseconds. */
+  readonly stableTimeoutMs: number;
+  readonly onPlan: (plan: RestorePlan) => void;
+  readonly onProgress: (progress: RestoreProgress) => void;
+  /** Raised by whatever the restore waits for: the reader, and a cancellation. */
+  readonly signal: Signal;
+  /** Asked between chunks: a task that is to stop does not finish its restore. */
+  readonly isCanceled: () => boolean;
+}
+
+export interface RestoreProgress {
+  readonly records: number;
+  /** Changelog offsets still to read. */
+  readonly remaining: number;
+}
+
+export interface Restored {
+  readonly store: StateStore;
+  /** Undefined for a task that never committed. */
+  readonly record: EpochRecord | undefined;
+  readonly catalogue: StateCatalogue | undefined;
+}
+
+/** Bytes of changelog fetched ahead. */
+const RESTORE_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Milliseconds between two looks at the end of the changelog in step 1. */
+const STABLE_POLL_MS = 20;
+
+/** Undefined if it was canceled; the store is closed then. */
+export async function restore(parts: RestoreParts): Promise<Restored | undefined> {
+  const ends = await stableEnds(parts);
+  if (ends === undefined) return undefined;
+  const { store, plan } = await openStore(parts, ends);
+  try {
+    const done = await replay(parts, store, plan, ends);
+    if (done) return { store, ...readTruth(parts, store, ends) };
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
+  await store.close();
+  return undefined;
+}
+
+/** Step 1. @throws WeirError `restart-task` CHANGELOG_BLOCKED */
+async function stableEnds({ log, clock, changelog, stableTimeoutMs, isCanceled }: RestoreParts): Promise<PartitionEnds | undefined> {
+  const since = clock.monotonic();
+  while (!isCanceled()) {
+    const [ends] = await log.endPositions([changelog]);
+    const { lastStable, highWatermark } = ends!;
+    if (lastStable === highWatermark) return ends!;
+    const waitedMs = clock.monotonic() - since;
+    if (waitedMs >= stableTimeoutMs) {
+      throw errors.changelogBlocked({ changelog: `${changelog.topic}-${changelog.partition}`, lastStable, highWatermark, waitedMs });
+    }
+    await sleep(clock, STABLE_POLL_MS);
+  }
+  return undefined;
+}
+
+/** Step 2. A store that cannot be used is destroyed before a new one is built, and never half used. */
+async function openStore(parts: RestoreParts, ends: PartitionEnds): Promise<{ readonly store: StateStore; readonly plan: RestorePlan }> {
+  const { backend, scope } = parts;
+  let store: StateStore;
+  let damage = parts.distrust;
+  try {
+    if (damage !== undefined) await backend.destroy(scope);
+    store = await backend.open(scope);
+  } catch (thrown) {
+    if (!isWeirError(thrown, 'rebuild-state')) throw thrown;
+    damage = thrown.message;
+    await backend.destroy(scope);
+    store = await backend.open(scope);
+  }
+  const found = await decide(parts, store, ends);
+  const plan: RestorePlan = damage !== undefined && found.type === 'rebuild' ? { ...found, reason: damage } : found;
+  parts.onPlan(plan);
+  if (plan.type === 'rebuild' && store.position !== undefined) {
+    await store.close();
+    await backend.destroy(scope);
+    store = await backend.open(scope);
+  }
+  return { store, plan };
+}
+
+async function decide({ log, clock, changelog }: RestoreParts, store: StateStore, ends: PartitionEnds): Promise<RestorePlan> {
+  const { position } = store;
+  const { topicId, deleteRetentionMs } = changelog;
+  const epochEnd = position === undefined ? undefined : await log.epochEnd(changelog, position.leaderEpoch);
+  return planRestore({ position, ends, topicId, epochEnd, deleteRetentionMs, now: clock.wall() });
+}
+
+/** Step 3. False if it was canceled. */
+async function replay(parts: RestoreParts, store: StateStore, { from }: RestorePlan, ends: PartitionEnds): Promise<boolean> {
+  const { log, changelog, clock, signal } = parts;
+  const end = ends.lastStable;
+  const reader = log.openReader({ wake: signal.raise, bufferBytes: RESTORE_BUFFER_BYTES });
+  let records = 0;
+  let position = from;
+  try {
+    if (position < end) reader.assign(changelog, position);
+    while (position < end) {
+      if (parts.isCanceled()) return false;
+      const chunk = reader.take();
+      if (chunk === undefined) {
+        await signal.wait();
+        continue;
+      }
+      position = chunk.nextOffset;
+      records += chunk.records.count;
+      await store.apply(chunk.records, { offset: position, topicId: changelog.topicId, leaderEpoch: ends.leaderEpoch, writtenAt: clock.wall() });
+      parts.onProgress({ records, remaining: Math.max(0, end - position) });
+    }
+    if (store.position === undefined && end > 0) {
+      // An emptied changelog: the position says that this was seen.
+      await store.apply(new RecordColumns(), { offset: end, topicId: changelog.topicId, leaderEpoch: ends.leaderEpoch, writtenAt: clock.wall() });
+    }
+    parts.onProgress({ records, remaining: 0 });
+    return true;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Step 4. @throws WeirError `invalid` STATE_WITHOUT_OFFSETS, EPOCH_RECORD_UNREADABLE, STATE_INCOMPATIBLE */
+function readTruth({ changelog }: RestoreParts, store: StateStore, ends: PartitionEnds): Omit<Restored, 'store'> {
+  const name = `${changelog.topic}-${changelog.partition}`;
+  const epochBytes = store.get(EPOCH_RECORD_KEY);
+  const catalogueBytes = store.get(STATE_CATALOGUE_KEY);
+  if (epochBytes === undefined) {
+    const first = store.scan(Buffer.alloc(0)).next();
+    if (first.done !== true) throw errors.stateWithoutOffsets({ changelog: name, records: ends.lastStable - ends.start });
+    return { record: undefined, catalogue: undefined };
+  }
+  return {
+    record: decodeEpochRecord(epochBytes, name),
+    catalogue: catalogueBytes === undefined ? undefined : decodeCatalogue(catalogueBytes, name),
+  };
+}

@@ -1,0 +1,449 @@
+import { EPOCH_RECORD_VERSION, encodeEpochRecord } from '../checkpoint/epoch-record.js';
+import { errors } from '../errors/errors.js';
+import { isWeirError } from '../errors/weir-error.js';
+import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
+import type { TaskOverview } from '../job/job-overview.js';
+import type { Clock } from '../ports/clock.js';
+import type { Log, LogReader, LogWriter } from '../ports/log.js';
+import type { StateBackend, StateStore } from '../ports/state-backend.js';
+import type { Telemetry } from '../ports/telemetry.js';
+import { CATALOGUE_VERSION, checkCatalogue, encodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
+import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
+import { commitEpoch, type FrozenEpoch } from './commit.js';
+import type { CommitPermit, Ownership } from './commit-permit.js';
+import { EpochEffects } from './epoch-effects.js';
+import { InputPositions } from './input-positions.js';
+import { Pipeline } from './pipeline.js';
+import { restore, type Restored } from './restore.js';
+import { RestoreTracker } from './restore-tracker.js';
+import { Signal } from './signal.js';
+import { taskName, type TaskPlan } from './task-plan.js';
+import { canMoveTask, type TaskStatus } from './task-status.js';
+
+/**
+ * One attempt of one task: claims its transactional id, restores, then runs its loop until it is stopped or fails. A restarted task is a
+ * new Task. What it owns: its writer, store, reader, pipeline, positions. What it does not: when rounds begin and end, whether it starts
+ * again (job/).
+ *
+ * Start, in this order (I3):
+ *   1. claim the transactional id: ends a predecessor's open transaction and fences it (I4)
+ *   2. get the permit: the task is still this replica's
+ *   3. restore: changelog settled, state and epoch record read (restore.ts)
+ *   4. open the user's functions, compare what they declare with what is recorded
+ *   5. assign the inputs at the epoch record's offsets
+ *
+ * The loop has one await, on a signal. Each turn, without awaiting:
+ *   a. takes up the result of a commit
+ *   b. freezes the running epoch and begins its commit, if one is due and allowed (see `#due`)
+ *   c. processes fetched chunks, within a budget, unless the epoch is full
+ *   d. ends, if it is to stop and nothing is left to commit
+ * The commit (commit.ts) runs beside the loop, so the next epoch computes while the last one is written.
+ *
+ * Rules of the checkpoint protocol kept here (design, section 5):
+ *   R1. From the freeze with barrier n to the end of n, nothing is committed: `#window` is the round whose end is awaited. No transaction
+ *       is open between commits either, for an epoch's effects are sent as part of its commit.
+ *   R8. A trigger finds nothing changed: it is acknowledged without a transaction.
+ *   One commit at a time; a frozen epoch commits as it stands, whatever became of its round.
+ */
+export interface TaskHost {
+  readonly log: Log;
+  readonly backend: StateBackend;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly ownership: Ownership;
+  /** Every move of the task. */
+  onStatus(task: Task, status: TaskStatus): void;
+  onAcknowledge(task: Task, checkpoint: CheckpointId): void;
+}
+
+/** How a task ended. */
+export type TaskEnd = { readonly type: 'canceled' } | { readonly type: 'failed'; readonly error: Error };
+
+/** Rows processed before other tasks and I/O get their turn. */
+const TURN_ROWS = 20_000;
+/** Bytes of outputs after which an epoch takes no more input until it is committed. */
+const EPOCH_OUTPUT_BYTES = 32 * 1024 * 1024;
+/** Bytes of input fetched ahead per partition. */
+const INPUT_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Milliseconds that a restore waits for a predecessor's transaction to end, beyond the timeout of that transaction. */
+const STABLE_GRACE_MS = 10_000;
+
+type CommitState =
+  | { readonly type: 'none' }
+  | { readonly type: 'under-way'; readonly frozen: FrozenEpoch; readonly began: number }
+  | { readonly type: 'done'; readonly frozen: FrozenEpoch; readonly began: number }
+  | { readonly type: 'failed'; readonly error: unknown };
+
+/** What the task was asked for and has not begun yet. */
+type Request = { readonly type: 'barrier'; readonly id: CheckpointId } | { readonly type: 'plain' } | undefined;
+
+export class Task {
+  readonly name: string;
+  readonly #signal = new Signal();
+  readonly #tracker: RestoreTracker;
+  readonly #transactionTimeoutMs: number;
+  #status: TaskStatus = 'CREATED';
+  #statusSince: number;
+  #stopping = false;
+
+  #writer: LogWriter | undefined;
+  #store: StateStore | undefined;
+  #reader: LogReader | undefined;
+  #pipeline: Pipeline | undefined;
+  #permit!: CommitPermit;
+  #positions: InputPositions | undefined;
+  /** As the changelog has it. */
+  #catalogue: string | undefined;
+
+  #running = new EpochEffects();
+  #spare = new EpochEffects();
+  #epoch: Epoch = epoch(1);
+  #commit: CommitState = { type: 'none' };
+  #request: Request;
+  /** The round whose end is awaited (R1). */
+  #window: CheckpointId | undefined;
+  #lastBarrier: CheckpointId = checkpointId(0);
+  #recordsIn = 0;
+  #recordsOut = 0;
+
+  constructor(
+    readonly plan: TaskPlan,
+    readonly attempt: number,
+    private readonly host: TaskHost,
+    /** Why the local store must not be used, if the attempt before found it damaged. */
+    private readonly distrust?: string,
+  ) {
+    this.name = taskName(plan);
+    this.#statusSince = host.clock.wall();
+    this.#transactionTimeoutMs = plan.settings.checkpointing.transactionTimeout;
+    this.#tracker = new RestoreTracker({ job: plan.job, subTopology: plan.subTopology, task: plan.task }, host.clock, host.telemetry);
+  }
+
+  get status(): TaskStatus {
+    return this.#status;
+  }
+
+  /** The last barrier that the task has committed. */
+  get lastBarrier(): CheckpointId {
+    return this.#lastBarrier;
+  }
+
+  /** Bytes of state kept by the store, roughly. */
+  get stateBytes(): number {
+    return this.#store?.approximateSize() ?? 0;
+  }
+
+  /** Runs the attempt to its end; never rejects. */
+  async run(): Promise<TaskEnd> {
+    let end: TaskEnd;
+    try {
+      this.#move('INITIALIZING');
+      const started = await this.#initialize();
+      if (started) {
+        this.#move('RUNNING');
+        await this.#loop();
+      }
+      if (this.#status !== 'CANCELING') this.#move('CANCELING');
+      end = { type: 'canceled' };
+    } catch (thrown) {
+      end = { type: 'failed', error: asError(thrown) };
+    }
+    end = await this.#close(end);
+    this.#move(end.type === 'canceled' ? 'CANCELED' : 'FAILED');
+    return end;
+  }
+
+  /** Asks for the commit that carries barrier `id`. */
+  trigger(id: CheckpointId): void {
+    this.#request = { type: 'barrier', id };
+    this.#signal.raise();
+  }
+
+  /** Asks for a commit without a barrier: what running tasks do while another one is down (R4). */
+  commitPlain(): void {
+    this.#request ??= { type: 'plain' };
+    this.#signal.raise();
+  }
+
+  /** Round `id` was recorded as complete or abandoned: ends the window of R1. A barrier not frozen yet is dropped with it. */
+  endRound(id: CheckpointId): void {
+    if (this.#request?.type === 'barrier' && this.#request.id <= id) this.#request = undefined;
+    if (this.#window !== undefined && this.#window <= id) this.#window = undefined;
+    this.#signal.raise();
+  }
+
+  /** Reads no further, commits what there is once R1 allows it, and ends. */
+  stop(): void {
+    this.#stopping = true;
+    this.#signal.raise();
+  }
+
+  overview(): TaskOverview {
+    const { subTopology, task } = this.plan;
+    return {
+      subTopology,
+      task,
+      status: this.#status,
+      statusSince: this.#statusSince,
+      attempt: this.attempt,
+      recordsIn: this.#recordsIn,
+      recordsOut: this.#recordsOut,
+      lag: this.#positions?.lag ?? 0,
+      restore: this.#tracker.overview(),
+    };
+  }
+
+  #move(to: TaskStatus): void {
+    const from = this.#status;
+    if (!canMoveTask(from, to)) throw errors.invariantBroken({ invariant: 'task lifecycle', facts: `${this.name} moves from ${from} to ${to}` });
+    this.#status = to;
+    this.#statusSince = this.host.clock.wall();
+    const { job, subTopology, task } = this.plan;
+    this.host.telemetry.emit({ type: 'task-status', job, subTopology, task, from, to });
+    this.host.onStatus(this, to);
+  }
+
+  // ---- start ----
+
+  /** False if it was stopped meanwhile. */
+  async #initialize(): Promise<boolean> {
+    const { plan, host } = this;
+    // 1.
+    this.#writer = await host.log.openWriter({ transactionalId: plan.transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs });
+    // 2.
+    this.#permit = await host.ownership.permit(this.name);
+    // 3.
+    const restored = await this.#restore();
+    if (restored === undefined) return false;
+    this.#store = restored.store;
+    this.#lastBarrier = restored.record?.barrier ?? checkpointId(0);
+    // 4.
+    this.#pipeline = new Pipeline(plan, this.attempt, () => host.clock.wall());
+    this.#pipeline.writeTo(this.#running);
+    this.#compareCatalogue(restored);
+    // 5.
+    await this.#assignInputs(restored);
+    return !this.#stopping;
+  }
+
+  #restore(): Promise<Restored | undefined> {
+    const { plan, host } = this;
+    const { applicationId } = plan.settings;
+    return restore({
+      log: host.log,
+      backend: host.backend,
+      clock: host.clock,
+      distrust: this.distrust,
+      scope: { applicationId, incarnation: plan.incarnation, subTopology: plan.subTopology, task: plan.task },
+      changelog: plan.changelog,
+      stableTimeoutMs: this.#transactionTimeoutMs + STABLE_GRACE_MS,
+      onPlan: (chosen) => this.#tracker.planned(chosen, host.backend.kind),
+      onProgress: (progress) => this.#tracker.progressed(progress),
+      signal: this.#signal,
+      isCanceled: () => this.#stopping,
+    });
+  }
+
+  #compareCatalogue({ catalogue }: Restored): void {
+    if (catalogue === undefined) return;
+    this.#pipeline!.adoptPartitioners(catalogue.operators);
+    checkCatalogue(catalogue, this.#declared(), `${this.plan.changelog.topic}-${this.plan.changelog.partition}`);
+    this.#catalogue = JSON.stringify(catalogue);
+  }
+
+  #declared(): StateCatalogue {
+    const { job, parallelism, settings, inputs } = this.plan;
+    return {
+      version: CATALOGUE_VERSION,
+      job,
+      parallelism,
+      maxParallelism: settings.maxParallelism,
+      inputs: Object.fromEntries(inputs.map((input) => [input.topic, input.partitions])),
+      operators: this.#pipeline!.operatorDeclarations(),
+    };
+  }
+
+  async #assignInputs({ record }: Restored): Promise<void> {
+    const { log } = this.host;
+    this.#positions = await InputPositions.of(this.plan, record, log);
+    this.#reader = log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
+    for (const { topic, partition, offset } of this.#positions.offsets()) this.#reader.assign({ topic, partition }, offset);
+    this.#signal.raise();
+  }
+
+  // ---- the loop ----
+
+  async #loop(): Promise<void> {
+    while (!this.#turn()) await this.#signal.wait();
+  }
+
+  /** True once the task has ended. */
+  #turn(): boolean {
+    this.#takeUpCommit();
+    if (this.#due()) this.#freeze();
+    if (!this.#stopping) this.#process();
+    else if (this.#status === 'RUNNING') this.#move('CANCELING');
+    return this.#stopping && this.#commit.type === 'none' && !this.#hasChanges();
+  }
+
+  /** a. */
+  #takeUpCommit(): void {
+    if (this.#commit.type === 'failed') throw this.#commit.error;
+    if (this.#commit.type !== 'done') return;
+    const { frozen, began } = this.#commit;
+    this.#commit = { type: 'none' };
+    this.#pipeline!.applied(frozen.epoch);
+    this.#report(frozen, began);
+    frozen.effects.clear();
+    this.#spare = frozen.effects;
+    if (frozen.barrier !== undefined) this.#acknowledge(frozen.barrier);
+  }
+
+  #acknowledge(id: CheckpointId): void {
+    this.#lastBarrier = id;
+    this.host.onAcknowledge(this, id);
+  }
+
+  /** Whether the running epoch is to be frozen now: asked for, full, or the last one; and allowed by R1 and by the commit before. */
+  #due(): boolean {
+    if (this.#commit.type !== 'none' || this.#window !== undefined) return false;
+    const request = this.#request;
+    if (!this.#hasChanges()) {
+      this.#request = undefined;
+      if (request?.type === 'barrier') this.#acknowledge(request.id); // R8
+      return false;
+    }
+    return request !== undefined || this.#stopping || this.#isFull();
+  }
+
+  #hasChanges(): boolean {
+    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.dirtyKeys > 0;
+  }
+
+  #isFull(): boolean {
+    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.dirtyKeys >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
+  }
+
+  /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
+  #freeze(): void {
+    const { clock } = this.host;
+    const barrier = this.#request?.type === 'barrier' ? this.#request.id : undefined;
+    this.#request = undefined;
+    this.#window = barrier;
+    const effects = this.#running;
+    this.#pipeline!.freeze(this.#epoch, effects.changes, clock.wall());
+    this.#appendReservedRecords(effects, barrier ?? this.#lastBarrier);
+    const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.offsets() };
+    this.#positions!.settle();
+    this.#epoch = epoch(this.#epoch + 1);
+    this.#running = this.#spare;
+    this.#pipeline!.writeTo(this.#running);
+    this.#beginCommit(frozen);
+  }
+
+  /** The catalogue where it changed, and the epoch record, which is last. */
+  #appendReservedRecords({ changes }: EpochEffects, barrier: CheckpointId): void {
+    const now = this.host.clock.wall();
+    const catalogue = this.#declared();
+    const text = JSON.stringify(catalogue);
+    if (text !== this.#catalogue) {
+      changes.add(now, STATE_CATALOGUE_KEY, encodeCatalogue(catalogue));
+      this.#catalogue = text;
+    }
+    const record = { version: EPOCH_RECORD_VERSION, incarnation: this.plan.incarnation, barrier, inputs: this.#positions!.epochInputs() } as const;
+    changes.add(now, EPOCH_RECORD_KEY, encodeEpochRecord(record));
+  }
+
+  #beginCommit(frozen: FrozenEpoch): void {
+    const { clock } = this.host;
+    const began = clock.monotonic();
+    this.#commit = { type: 'under-way', frozen, began };
+    const parts = {
+      task: this.name,
+      writer: this.#writer!,
+      store: this.#store!,
+      changelog: this.plan.changelog,
+      clock,
+      transactionTimeoutMs: this.#transactionTimeoutMs,
+    };
+    const settled = (commit: CommitState): void => {
+      this.#commit = commit;
+      this.#signal.raise();
+    };
+    commitEpoch(frozen, parts, this.#permit).then(
+      () => settled({ type: 'done', frozen, began }),
+      (error: unknown) => settled({ type: 'failed', error }),
+    );
+  }
+
+  /** c. */
+  #process(): void {
+    const reader = this.#reader!;
+    let rows = 0;
+    while (rows < TURN_ROWS) {
+      if (this.#isFull()) {
+        this.#askForRoom();
+        return;
+      }
+      const chunk = reader.take();
+      if (chunk === undefined) return;
+      this.#pipeline!.process(chunk, this.#store!);
+      this.#positions!.advance(chunk.topic, chunk.partition, chunk.nextOffset, chunk.lastStable);
+      rows += chunk.records.count;
+      this.#running.recordsIn += chunk.records.count;
+      this.#recordsIn += chunk.records.count;
+    }
+    this.host.clock.after(0, this.#signal.raise);
+  }
+
+  /** A full epoch commits early where R1 allows it; otherwise the end of the commit or of the round wakes the loop. */
+  #askForRoom(): void {
+    if (this.#commit.type === 'none' && this.#window === undefined) this.#signal.raise();
+  }
+
+  #report({ barrier, effects }: FrozenEpoch, began: number): void {
+    const { job, subTopology, task } = this.plan;
+    const { recordsIn, recordsOut, changes } = effects;
+    this.#recordsOut += recordsOut;
+    this.host.telemetry.emit({
+      type: 'task-commit',
+      job,
+      subTopology,
+      task,
+      checkpoint: barrier,
+      recordsIn,
+      recordsOut,
+      stateChanges: changes.count,
+      bytes: effects.outputBytes + changes.byteLength,
+      durationMs: this.host.clock.monotonic() - began,
+    });
+  }
+
+  // ---- end ----
+
+  /** Closes everything, whatever fails; a commit under way is waited for, so that its outcome is definite. */
+  async #close(end: TaskEnd): Promise<TaskEnd> {
+    while (this.#commit.type === 'under-way') await this.#signal.wait();
+    const closers = [
+      () => this.#reader?.close(),
+      () => this.#pipeline?.close(),
+      () => this.#writer?.close(), // aborts an open transaction
+      () => this.#store?.close(),
+    ];
+    let result = end;
+    for (const close of closers) {
+      try {
+        await close();
+      } catch (thrown) {
+        if (result.type === 'canceled') result = { type: 'failed', error: asError(thrown) };
+      }
+    }
+    return result;
+  }
+}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
+/** Whether a task that ended so may be started again; everything else fails the job at once. */
+export const isRestartable = (error: Error): boolean =>
+  !isWeirError(error) || error.kind === 'retry' || error.kind === 'restart-task' || error.kind === 'rebuild-state' || error.kind === 'fenced';

@@ -1,0 +1,38 @@
+import type { Codec } from '../codec/codec.js';
+import type { PartitionFunction, PartitionerName } from '../model/partitioner.js';
+
+/** A topic with the codecs of its keys and values. */
+export interface Topic<K, V> {
+  readonly topic: string;
+  readonly key: Codec<K>;
+  readonly value: Codec<V>;
+  /** Where records that are written go by their key; null keys take the partitions in turn. Default murmur2, as the Java client. */
+  readonly partitioner: PartitionerName | PartitionFunction;
+}
+
+/** Describes a topic. Null keys and null values (tombstones) pass as null, whatever the codec. */
+export function topic<K, V>(
+  name: string,
+  form: { readonly key: Codec<K>; readonly value: Codec<V>; readonly partitioner?: PartitionerName | PartitionFunction },
+): Topic<K, V> {
+  return { topic: name, key: form.key, value: form.value, partitioner: form.partitioner ?? 'murmur2' };
+}
+
+/** Where a job's first start begins to read. Later starts go on where the last commit ended. */
+export type StartPosition = 'earliest' | 'latest';
+
+export interface SourceOptions {
+  /** Default earliest. */
+  readonly start?: StartPosition;
+}
+
+/** Which partitioner put the records where they are: `auto` takes the one that fits the first keys seen. */
+export type AlreadyPartitioned = { readonly partitioner: 'auto' | PartitionerName | PartitionFunction };
+
+export interface KeyByOptions {
+  /**
+   * The topic is partitioned by this very key, so no shuffle is needed. Each key is checked when it enters the cache; one that lies
+   * elsewhere stops the job with KEY_ELSEWHERE.
+   */
+  readonly alreadyPartitioned: AlreadyPartitioned;
+}
