@@ -1,0 +1,72 @@
+/**
+ * Wire: the narrow port to a Kafka cluster. Everything of this library but one file stands on it, so that the transport can be
+ * replaced, and so that specs can put a faulty one in its place.
+ *
+ * Guarantees:
+ * - W1. `send` resolves with the body of the answer to this very request, or rejects; never both, never neither.
+ * - W2. A rejection says whether the request can have had an effect: KAFKA_UNREACHABLE means that no byte of it was written,
+ *   KAFKA_REPLY_LOST that it may have been carried out, now or later.
+ * - W3. Requests to one node in one role are carried out in the order of their `send`.
+ * - W4. Roles never wait for each other: a request held by the broker in one role delays no other role.
+ */
+export interface Wire {
+  /**
+   * Sends one request.
+   * @param node id of a broker that `learn` told of, or ANY_NODE
+   * @param body the request after its header; not to be changed before the promise has settled
+   * @param timeoutMs how long the answer may take; by default the request timeout of the options
+   * @returns the answer after its header
+   * @throws WeirError `retry` KAFKA_UNREACHABLE or KAFKA_REPLY_LOST; `invalid` if the cluster refuses this client
+   */
+  send(node: number, role: Role, api: Api, body: readonly Buffer[], timeoutMs?: number): Promise<Buffer>;
+  /** Tells where the brokers are; connections to brokers that have moved are dropped. */
+  learn(nodes: readonly NodeAddress[]): void;
+  /** Drops every connection; requests under way are rejected. */
+  close(): Promise<void>;
+}
+
+/** Stands for whichever broker can be reached. */
+export const ANY_NODE = -1;
+
+export interface NodeAddress {
+  readonly node: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * What a connection is for; one connection per broker and role. A broker handles one request of a connection at a time, so what
+ * may be held (fetches, group traffic) has connections of its own.
+ */
+export type Role = 'control' | 'group' | `fetch-${number}` | `produce-${number}`;
+
+export interface Api {
+  readonly name: string;
+  readonly key: number;
+  readonly version: number;
+  /** Whether this version has the compact encodings and tagged fields of KIP-482. */
+  readonly flexible: boolean;
+}
+
+const api = (name: string, key: number, version: number, flexible: boolean): Api => ({ name, key, version, flexible });
+
+/**
+ * The calls of this library, each at the one version that Kafka 3.9 and 4.3 both speak. Transactions use the calls of
+ * transaction.version 1.
+ */
+export const APIS = {
+  produce: api('Produce', 0, 8, false),
+  fetch: api('Fetch', 1, 11, false),
+  listOffsets: api('ListOffsets', 2, 5, false),
+  metadata: api('Metadata', 3, 12, true),
+  findCoordinator: api('FindCoordinator', 10, 2, false),
+  apiVersions: api('ApiVersions', 18, 0, false),
+  createTopics: api('CreateTopics', 19, 4, false),
+  initProducerId: api('InitProducerId', 22, 4, true),
+  offsetForLeaderEpoch: api('OffsetForLeaderEpoch', 23, 3, false),
+  addPartitionsToTxn: api('AddPartitionsToTxn', 24, 2, false),
+  addOffsetsToTxn: api('AddOffsetsToTxn', 25, 2, false),
+  endTxn: api('EndTxn', 26, 2, false),
+  txnOffsetCommit: api('TxnOffsetCommit', 28, 3, true),
+  describeConfigs: api('DescribeConfigs', 32, 2, false),
+} as const;
