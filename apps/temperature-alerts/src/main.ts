@@ -1,1 +1,19 @@
-export {};
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import { SettingError, settingsFrom } from './service-settings.js';
+
+async function main(): Promise<void> {
+  const settings = settingsFrom(process.env);
+  const app = await NestFactory.create(AppModule.forSettings(settings));
+  app.enableShutdownHooks();
+  await app.listen(settings.port, settings.host);
+  new Logger('Service').log(`HTTP on ${await app.getUrl()}: /health/live, /health/ready, /jobs/overview`);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof SettingError) console.error(error.message);
+  else console.error(error);
+  process.exit(1);
+});

@@ -1,6 +1,6 @@
 import type { RoundEnd } from '../checkpoint/round.js';
 import { errors } from '../errors/errors.js';
-import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
+import { incarnation, NO_GENERATION } from '../model/brands.js';
 import type { Log } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import { CommitPermit, type Ownership } from '../task/commit-permit.js';
@@ -270,11 +270,6 @@ class StreamJob implements Job {
       this.#checkpoints = { completed, failed: failed + (outcome === 'timed-out' ? 1 : 0), latest };
       telemetry.emit({ type: 'checkpoint-failed', job: this.name, checkpoint: id, reason: outcome === 'timed-out' ? 'it timed out' : 'a task failed or the job stops' });
     }
-  }
-
-  /** Triggers a round at once; undefined if none can be now. For test drivers. */
-  triggerCheckpoint(): CheckpointId | undefined {
-    return this.#coordinator?.triggerNow();
   }
 
   #topicsHost(): TopicsHost {
