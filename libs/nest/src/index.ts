@@ -1,1 +1,15 @@
-export {};
+export * from './stream.module.js';
+export * from './stream-job.decorator.js';
+export * from './inject.js';
+export * from './options.js';
+export * from './stream-runner.js';
+export * from './stream-transport.js';
+export * from './errors.js';
+export * from './log-lines.js';
+export * from './process-host.js';
+export * from './tokens.js';
+export * from './telemetry/combine-telemetry.js';
+export * from './telemetry/logger-telemetry.js';
+export * from './telemetry/open-telemetry.js';
+export * from './telemetry/job-gauges.js';
+export type { JobStatusEvent } from './job-status-feed.js';

@@ -1,0 +1,95 @@
+import type { Clock, Telemetry, TelemetryEvent } from '@weir/core';
+import { causeChain, oneLine } from '../error-text.js';
+import type { LogLines } from '../log-lines.js';
+import { taskName } from './task-name.js';
+
+type RestoreProgress = Extract<TelemetryEvent, { type: 'restore-progress' }>;
+
+const RESTORE_LINE_EVERY_MS = 2000;
+
+/**
+ * Events as lines of Nest's logger, one line an event, job and task first.
+ *
+ * | level | events                                                                                        |
+ * | ----- | --------------------------------------------------------------------------------------------- |
+ * | log   | job status, notices, restore progress (every 2 s for each task, and always its end)             |
+ * | warn  | waiting (once for each reason), restarts, task failures, rebuilt stores, failed checkpoints        |
+ * | debug | task status                                                                                   |
+ * | none  | commits and completed checkpoints, of which there are several a second: they are metrics and spans |
+ *
+ * That a job has FAILED is not logged here: the runner does, who has the error with its causes.
+ */
+export class LoggerTelemetry implements Telemetry {
+  readonly #lines: LogLines;
+  readonly #clock: Clock;
+  /** The reason that a job was last seen waiting for. */
+  readonly #waiting = new Map<string, string>();
+  /** When a restore was last logged, by task. Entries go when the restore ends. */
+  readonly #restoreLogged = new Map<string, number>();
+  /** Tasks whose restore has ended: progress after the end is not news. */
+  readonly #restored = new Set<string>();
+
+  constructor(lines: LogLines, clock: Clock) {
+    this.#lines = lines;
+    this.#clock = clock;
+  }
+
+  emit(event: TelemetryEvent): void {
+    switch (event.type) {
+      case 'job-status':
+        this.#waiting.delete(event.job);
+        return this.#jobStatus(event);
+      case 'job-waiting':
+        if (this.#waiting.get(event.job) === event.reason) return;
+        this.#waiting.set(event.job, event.reason);
+        return this.#lines.warn(`${event.job}: waiting: ${oneLine(event.reason)}`);
+      case 'job-notice':
+        return this.#lines.log(`${event.job}: ${oneLine(event.message)}`);
+      case 'task-status':
+        if (event.to === 'INITIALIZING') this.#restored.delete(idOf(event));
+        return this.#lines.debug(`${idOf(event)}: ${event.from} -> ${event.to}`);
+      case 'task-failed': {
+        const next = event.restartInMs === undefined ? 'not restarted' : `restarts in ${Math.round(event.restartInMs)} ms`;
+        return this.#lines.warn(`${idOf(event)}: failed, ${next}: ${causeChain(event.error)}`);
+      }
+      case 'store-rebuild':
+        return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
+      case 'restore-progress':
+        return this.#restoreProgress(event);
+      case 'checkpoint-failed':
+        return this.#lines.warn(`${event.job}: checkpoint ${event.checkpoint} failed: ${oneLine(event.reason)}`);
+      case 'task-commit':
+      case 'checkpoint-completed':
+        return;
+    }
+  }
+
+  #jobStatus(event: Extract<TelemetryEvent, { type: 'job-status' }>): void {
+    if (event.to === 'FAILED') return;
+    const line = `${event.job}: ${event.from} -> ${event.to}${event.reason === undefined ? '' : `: ${oneLine(event.reason)}`}`;
+    if (event.to === 'RESTARTING' || event.to === 'FAILING') this.#lines.warn(line);
+    else this.#lines.log(line);
+  }
+
+  #restoreProgress(event: RestoreProgress): void {
+    const id = idOf(event);
+    if (event.remaining === 0) {
+      if (this.#restored.has(id)) return;
+      this.#restored.add(id);
+      this.#restoreLogged.delete(id);
+      return this.#lines.log(`${id}: restored ${event.records} records in ${seconds(event.elapsedMs)}, 0 remaining`);
+    }
+    const now = this.#clock.monotonic();
+    const last = this.#restoreLogged.get(id);
+    if (last !== undefined && now - last < RESTORE_LINE_EVERY_MS) return;
+    this.#restoreLogged.set(id, now);
+    this.#lines.log(
+      `${id}: restoring: ${event.records} records at ${Math.round(event.rate)}/s, ${event.remaining} remaining, about ${seconds(event.etaMs)} left`,
+    );
+  }
+}
+
+const idOf = (event: { readonly job: string; readonly subTopology: number; readonly task: number }): string =>
+  `${event.job} task ${taskName(event)}`;
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
