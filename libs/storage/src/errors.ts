@@ -1,0 +1,130 @@
+import { defineErrors, error } from '@weir/core';
+
+/** What a store was doing when something went wrong: words that complete "while ...". */
+export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'closing' | 'destroying';
+
+type Failure = {
+  readonly act: StoreAct;
+  readonly path: string;
+  /** What the file system or RocksDB said. */
+  readonly found: string;
+};
+
+/** Every error of this lib. `path` is a store's directory, or its name on the heap. */
+export const errors = defineErrors({
+  locked: error<{ readonly act: StoreAct; readonly path: string; readonly waitedMs: number }>({
+    code: 'STATE_LOCKED',
+    kind: 'retry',
+    message: ({ act, path, waitedMs }) => `While ${act} the store ${path}: another owner holds its lock, and kept it for the ${waitedMs} ms waited.`,
+    advice: 'End the other process that uses this state directory (a paused one holds the lock, too), or give each process a directory of its own.',
+    example: { act: 'opening', path: '/data/app/0/0-1', waitedMs: 10_000 },
+  }),
+  damaged: error<Failure>({
+    code: 'STATE_DAMAGED',
+    kind: 'rebuild-state',
+    message: ({ act, path, found }) => `While ${act} the store ${path}: its files cannot be trusted: ${found}.`,
+    advice: 'The store is thrown away and rebuilt from its changelog. If this comes back, check the disk.',
+    example: { act: 'reading', path: '/data/app/0/0-1', found: 'Corruption: block checksum mismatch' },
+  }),
+  directoryUnusable: error<{ readonly path: string; readonly found: string }>({
+    code: 'STATE_DIR_UNUSABLE',
+    kind: 'invalid',
+    message: ({ path, found }) => `The state directory ${path} must be a directory that this process may write to: ${found}.`,
+    advice: 'Create it, give the user of this process the right to write there, or set another directory.',
+    example: { path: '/data', found: "EACCES: permission denied, mkdir '/data'" },
+  }),
+  unavailable: error<Failure>({
+    code: 'STATE_UNAVAILABLE',
+    kind: 'retry',
+    message: ({ act, path, found }) => `While ${act} the store ${path}: the machine lacks what it takes just now: ${found}.`,
+    advice: 'Free disk space, or raise the limit that is named; it is tried again.',
+    example: { act: 'opening', path: '/data/app/0/0-1', found: 'IO error: No space left on device' },
+  }),
+  readFailed: error<Failure>({
+    code: 'STATE_READ_FAILED',
+    kind: 'restart-task',
+    message: ({ act, path, found }) => `While ${act} the store ${path}: ${found}.`,
+    advice: 'The task starts again from its last commit. If this comes back, check the disk that holds the state directory.',
+    example: { act: 'reading', path: '/data/app/0/0-1', found: 'IO error: Input/output error' },
+  }),
+  writeFailed: error<Failure>({
+    code: 'STATE_WRITE_FAILED',
+    kind: 'restart-task',
+    message: ({ act, path, found }) => `While ${act} the store ${path}: ${found}. The batch may or may not be there, whole; nothing of it is lost, for the changelog has it.`,
+    advice: 'The task starts again from its last commit. Free disk space if it ran out; otherwise check the disk.',
+    example: { act: 'writing', path: '/data/app/0/0-1', found: 'IO error: No space left on device' },
+  }),
+  bindingMissing: error<{ readonly platform: string; readonly found: string }>({
+    code: 'STATE_BACKEND_UNAVAILABLE',
+    kind: 'invalid',
+    message: ({ platform, found }) =>
+      `The rocksdb state backend has a native part, which is built for linux-x64 (glibc) and darwin-arm64, and did not load on ${platform}: ${found}.`,
+    advice: 'Use the memory state backend on this platform (STATE_BACKEND=memory), or a platform of the two.',
+    example: { platform: 'linux-arm64 (glibc)', found: 'No native build was found' },
+  }),
+  optionInvalid: error<{ readonly option: string; readonly expected: string; readonly actual: string }>({
+    code: 'STATE_OPTION_INVALID',
+    kind: 'invalid',
+    message: ({ option, expected, actual }) => `The option ${option} of the state backend takes ${expected}, and ${actual} came.`,
+    advice: 'Correct the option.',
+    example: { option: 'memoryBudgetBytes', expected: 'a whole number of bytes above 0', actual: '-1' },
+  }),
+  budgetTooSmall: error<{ readonly budgetBytes: number; readonly maxStores: number; readonly leastBytes: number }>({
+    code: 'STATE_BUDGET_TOO_SMALL',
+    kind: 'invalid',
+    message: ({ budgetBytes, maxStores, leastBytes }) =>
+      `A memoryBudgetBytes of ${budgetBytes} divided among ${maxStores} stores leaves each below the ${leastBytes} bytes that one takes.`,
+    advice: ({ maxStores, leastBytes }) => `Set memoryBudgetBytes to ${maxStores * leastBytes} or more, or lower the parallelism.`,
+    example: { budgetBytes: 1_000_000, maxStores: 8, leastBytes: 4_194_304 },
+  }),
+  scopeInvalid: error<{ readonly part: string; readonly expected: string; readonly actual: string }>({
+    code: 'STATE_SCOPE_INVALID',
+    kind: 'invalid',
+    message: ({ part, expected, actual }) => `The ${part} of a store names its directory and must be ${expected}, and ${actual} came.`,
+    advice: 'Set an application id of the allowed characters.',
+    example: { part: 'applicationId', expected: '1 to 100 of the characters A-Z a-z 0-9 . _ -, neither "." nor ".."', actual: '"../etc"' },
+  }),
+  tooManyStores: error<{ readonly path: string; readonly maxStores: number }>({
+    code: 'STATE_TOO_MANY_STORES',
+    kind: 'internal',
+    message: ({ path, maxStores }) => `Opening the store ${path} would make more than the ${maxStores} among which the memory budget was divided.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { path: '/data/app/0/0-1', maxStores: 4 },
+  }),
+  closed: error<{ readonly act: StoreAct; readonly path: string }>({
+    code: 'STATE_CLOSED',
+    kind: 'internal',
+    message: ({ act, path }) => `While ${act} the store ${path}: it is closed.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { act: 'reading', path: '/data/app/0/0-1' },
+  }),
+  stillOpen: error<{ readonly path: string }>({
+    code: 'STATE_STILL_OPEN',
+    kind: 'internal',
+    message: ({ path }) => `Destroying the store ${path} needs it closed, and this process has it open.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { path: '/data/app/0/0-1' },
+  }),
+  keyMissing: error<{ readonly path: string; readonly row: number }>({
+    code: 'STATE_KEY_MISSING',
+    kind: 'internal',
+    message: ({ path, row }) => `A batch for the store ${path} has a null key in row ${row}; nothing of it was written.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { path: '/data/app/0/0-1', row: 17 },
+  }),
+  positionInvalid: error<{ readonly path: string; readonly field: string; readonly expected: string; readonly actual: string }>({
+    code: 'STATE_POSITION_INVALID',
+    kind: 'internal',
+    message: ({ path, field, expected, actual }) => `The ${field} of a position for the store ${path} must be ${expected}, and ${actual} came; nothing was written.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { path: '/data/app/0/0-1', field: 'offset', expected: 'a whole number from 0', actual: '-1' },
+  }),
+  positionRegressed: error<{ readonly path: string; readonly held: string; readonly given: string }>({
+    code: 'STATE_POSITION_REGRESSED',
+    kind: 'internal',
+    message: ({ path, held, given }) =>
+      `The store ${path} holds everything up to ${held} of its changelog, and a batch came that would set it to ${given}; nothing was written.`,
+    advice: 'Please report this as a bug of Weir.',
+    example: { path: '/data/app/0/0-1', held: 'offset 20 of topic id aaaa', given: 'offset 19 of topic id aaaa' },
+  }),
+});

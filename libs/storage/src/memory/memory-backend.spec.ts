@@ -1,0 +1,8 @@
+import { describeStateBackendConformance } from '@weir/testing/conformance';
+import { memory } from './memory-backend.js';
+
+describeStateBackendConformance('memory', async () => ({
+  factory: memory({ lockTimeoutMs: 50 }),
+  durable: false,
+  dispose: async () => undefined,
+}));
