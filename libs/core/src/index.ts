@@ -30,3 +30,6 @@ export * from './topology/functions.js';
 export * from './topology/topic.js';
 export { KeyedStream, Stream, type StreamBuilder } from './topology/stream-builder.js';
 export type { StateFunction } from './topology/functions-with-state.js';
+export * from './state/stored-key.js';
+export { type EpochInput, type EpochRecord, decodeEpochRecord } from './checkpoint/epoch-record.js';
+export { decodeCatalogue, type OperatorDeclaration, type StateCatalogue, type StateDeclaration } from './state/state-catalogue.js';

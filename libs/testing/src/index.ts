@@ -1,2 +1,11 @@
 export * from './seeded-random.js';
 export * from './manual-clock.js';
+export * from './log-record.js';
+export * from './recording-telemetry.js';
+export * from './memory-log/cluster-options.js';
+export * from './memory-log/fault-plan.js';
+export { InMemoryCluster, inMemoryLog, type StoredRecord } from './memory-log/in-memory-cluster.js';
+export { InMemoryLog } from './memory-log/memory-log.js';
+export type { OpenTransaction, TransactionPhase } from './memory-log/transaction-coordinator.js';
+export * from './driver/job-test-driver.js';
+export { SimulatedDisk, type DiskImage } from './driver/simulated-disk.js';

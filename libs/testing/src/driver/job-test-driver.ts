@@ -1,0 +1,299 @@
+import {
+  ByteWriter,
+  changelogTopic,
+  createJob,
+  encodeToBuffer,
+  incarnation,
+  type Codec,
+  type Job,
+  type JobDefinition,
+  type JobOutcome,
+  type JobOverview,
+  type JobSettings,
+  keyGroupOf,
+  PARTITIONERS,
+  type RecordHeader,
+  type StateBackendFactory,
+  stateIdOf,
+  type Topic,
+  type ValueStateDescriptor,
+  writeStoredKey,
+} from '@weir/core';
+import { ManualClock, type ProcessClock } from '../manual-clock.js';
+import { RecordingTelemetry } from '../recording-telemetry.js';
+import type { ClusterOptions } from '../memory-log/cluster-options.js';
+import { InMemoryCluster, inMemoryLog } from '../memory-log/in-memory-cluster.js';
+import { type DiskConnection, SimulatedDisk } from './simulated-disk.js';
+
+/**
+ * JobTestDriver: runs a whole job in a spec, with simulated time, on an in-memory log with Kafka's semantics and a simulated disk.
+ *
+ *   const driver = await JobTestDriver.start(new MyJob(), { topics: { readings: 2 } });
+ *   driver.pipe(readings, 's1', { id: 's1', timestamp: 1, temperature: 20 });
+ *   await driver.checkpoint();
+ *   expect(driver.read(alerts)).toEqual([...]);
+ *   await driver.crash();
+ *   await driver.recover();
+ *
+ * Outputs appear at the checkpoint, as in production. Nothing here needs a network, a disk or real time; the same seed gives the same
+ * run. The cluster, the clock, the disk and what was told to telemetry are there to be looked at and meddled with.
+ */
+export class JobTestDriver {
+  readonly clock: ManualClock;
+  readonly cluster: InMemoryCluster;
+  readonly disk = new SimulatedDisk();
+  readonly telemetry = new RecordingTelemetry();
+  readonly #settings: JobSettings;
+  readonly #read = new Map<string, number>();
+  readonly #scratch = new ByteWriter();
+  #turn = 0;
+  #process: SimulatedProcess | undefined;
+
+  private constructor(
+    private readonly definition: JobDefinition,
+    private readonly options: JobTestOptions,
+  ) {
+    this.clock = options.clock ?? new ManualClock({ seed: options.seed ?? 1 });
+    this.cluster = options.cluster ?? new InMemoryCluster({ clock: this.clock, seed: options.seed ?? 1, ...options.network });
+    this.#settings = { applicationId: 'test', ...options.settings };
+    for (const [topic, partitions] of Object.entries(options.topics)) {
+      if (this.cluster.describeTopic(topic) === undefined) this.cluster.createTopic(topic, partitions);
+    }
+  }
+
+  /**
+   * Starts the job and waits until it runs.
+   * @throws WeirError `invalid` for a definition or settings that cannot work; the error that failed the job, if it did
+   */
+  static async start(definition: JobDefinition, options: JobTestOptions): Promise<JobTestDriver> {
+    const driver = new JobTestDriver(definition, options);
+    await driver.recover();
+    return driver;
+  }
+
+  /** The same, without waiting until it runs: for jobs that are to fail or wait at their start. */
+  static startWithoutWaiting(definition: JobDefinition, options: JobTestOptions): JobTestDriver {
+    const driver = new JobTestDriver(definition, options);
+    driver.#startProcess();
+    return driver;
+  }
+
+  get job(): Job {
+    if (this.#process === undefined) throw new Error('The job does not run: it has crashed or was stopped. Call recover() first.');
+    return this.#process.job;
+  }
+
+  /** Whether the process lives: not crashed, not stopped, not killed by a planned fault. */
+  get isAlive(): boolean {
+    return this.#process !== undefined && this.cluster.clients.at(-1)?.isAlive !== false;
+  }
+
+  overview(): JobOverview {
+    return this.job.overview();
+  }
+
+  /** Appends a record to an input, by the topic's partitioner unless a partition is given; null keys take the partitions in turn. */
+  pipe<K, V>(to: Topic<K, V>, key: K | null, value: V | null, options: PipeOptions = {}): void {
+    const keyBytes = key === null ? null : this.#bytes(to.key, key);
+    const valueBytes = value === null ? null : this.#bytes(to.value, value);
+    const partitions = this.cluster.describeTopic(to.topic)?.partitions ?? 1;
+    const partition = options.partition ?? this.#partitionOf(to, keyBytes, partitions);
+    const timestamp = options.timestamp ?? this.clock.wall();
+    this.cluster.produce(to.topic, partition, [{ key: keyBytes, value: valueBytes, timestamp, headers: options.headers ?? [] }]);
+  }
+
+  #partitionOf({ partitioner }: Topic<never, never> | Topic<unknown, unknown>, key: Buffer | null, partitions: number): number {
+    if (key === null) return this.#turn++ % partitions;
+    const place = typeof partitioner === 'string' ? PARTITIONERS[partitioner] : partitioner;
+    return place(key, 0, key.length, partitions);
+  }
+
+  #bytes<T>(codec: Codec<T>, value: T): Buffer {
+    return encodeToBuffer(codec, value, this.#scratch);
+  }
+
+  /** Lets time pass. */
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms);
+  }
+
+  /**
+   * Lets time pass until everything piped so far is processed and committed.
+   * @throws the error that failed the job, if it did
+   */
+  async checkpoint(): Promise<void> {
+    const group = this.#settings.applicationId;
+    await this.#until(() => {
+      // Markers of a commit reach the partitions one after another: outputs of an ended transaction may still be on their way.
+      if (this.cluster.openTransactions().length > 0) return false;
+      const committed = new Map(this.cluster.committedOffsets(group).map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset as number]));
+      return this.#inputs().every(({ topic, partition, end }) => end === 0 || (committed.get(`${topic}-${partition}`) ?? 0) >= end);
+    });
+    // The commit's last step, the write to the store, follows the offsets.
+    await this.clock.advance(0);
+  }
+
+  #inputs(): { readonly topic: string; readonly partition: number; readonly end: number }[] {
+    return Object.keys(this.options.topics)
+      .filter((topic) => !(this.options.outputs ?? []).includes(topic))
+      .flatMap((topic) => {
+        const partitions = this.cluster.describeTopic(topic)?.partitions ?? 0;
+        return Array.from({ length: partitions }, (_, partition) => ({ topic, partition, end: this.cluster.endPosition(topic, partition).lastStable as number }));
+      });
+  }
+
+  /** Committed records of an output that were not read before, by partition and offset. */
+  read<K, V>(from: Topic<K, V>): OutputRecord<K, V>[] {
+    const all = this.readAll(from);
+    const before = this.#read.get(from.topic) ?? 0;
+    this.#read.set(from.topic, all.length);
+    return all.slice(before);
+  }
+
+  /** All committed records of an output, in the order of their offsets within each partition. */
+  readAll<K, V>(from: Topic<K, V>): OutputRecord<K, V>[] {
+    const partitions = this.cluster.describeTopic(from.topic)?.partitions ?? 0;
+    const records = Array.from({ length: partitions }, (_, partition) => this.cluster.committedRecords(from.topic, partition)).flat();
+    const decode = <T>(codec: Codec<T>, bytes: Buffer | null): T | null => (bytes === null ? null : codec.decode(bytes, 0, bytes.length));
+    return records.map(({ partition, offset, timestamp, headers, key, value }) => {
+      return { partition, offset, timestamp, headers, key: decode(from.key, key), value: decode(from.value, value) };
+    });
+  }
+
+  /** The committed value of a key's state, as the changelog has it; undefined if it has none. */
+  state<K, T>(operator: string, descriptor: ValueStateDescriptor<T>, keyCodec: Codec<K>, key: K): T | undefined {
+    const keyBytes = this.#bytes(keyCodec, key);
+    const stored = new ByteWriter();
+    const group = keyGroupOf(keyBytes, 0, keyBytes.length, this.#settings.maxParallelism ?? 128);
+    writeStoredKey(stored, group, stateIdOf(operator, descriptor.name), keyBytes);
+    const name = stored.copy().toString('latin1');
+    const bytes = [...this.changelogs().values()].map((changelog) => changelog.get(name)).find((found) => found !== undefined);
+    return bytes === undefined ? undefined : descriptor.codec.decode(bytes, 0, bytes.length);
+  }
+
+  /** What a replay of each task's changelog gives, by `sub-topology-task`: values by their stored key's bytes as latin1. */
+  changelogs(): ReadonlyMap<string, ReadonlyMap<string, Buffer>> {
+    const changelogs = new Map<string, ReadonlyMap<string, Buffer>>();
+    const { applicationId } = this.#settings;
+    for (let sub = 0; ; sub++) {
+      const topic = changelogTopic(applicationId, incarnation(0), sub);
+      const found = this.cluster.describeTopic(topic);
+      if (found === undefined) return changelogs;
+      for (let task = 0; task < found.partitions; task++) changelogs.set(`${sub}-${task}`, this.#replay(topic, task));
+    }
+  }
+
+  #replay(topic: string, partition: number): ReadonlyMap<string, Buffer> {
+    const state = new Map<string, Buffer>();
+    for (const { key, value } of this.cluster.committedRecords(topic, partition)) {
+      if (value === null) state.delete(key!.toString('latin1'));
+      else state.set(key!.toString('latin1'), value);
+    }
+    return state;
+  }
+
+  /** Ends the process as SIGKILL does: nothing it began takes effect any more. The log and the disk stay as they are. */
+  async crash(): Promise<void> {
+    this.#process?.kill();
+    this.#process = undefined;
+    await this.clock.advance(0);
+  }
+
+  /** Starts the job again, and waits until it runs. */
+  async recover(): Promise<void> {
+    this.#startProcess();
+    await this.#until(() => this.job.isReady());
+  }
+
+  #startProcess(): void {
+    if (this.#process !== undefined) throw new Error('The job runs already. Call crash() or stop() first.');
+    const { name = 'test-job', state } = this.options;
+    const clientId = `${this.#settings.applicationId}`;
+    const clock = this.clock.process();
+    const disk = this.disk.connect();
+    const log = inMemoryLog(this.cluster);
+    const job = createJob(name, this.definition, this.#settings, { log, state: state ?? disk, clock, telemetry: this.telemetry });
+    this.#process = new SimulatedProcess(job, clock, disk, () => this.cluster.kill(clientId));
+    job.start();
+  }
+
+  /** Stops the job in order, with its final checkpoint. */
+  async stop(deadlineMs = 10_000): Promise<JobOutcome> {
+    const { job } = this;
+    const outcome = await this.clock.settled(job.stop(deadlineMs));
+    this.#process = undefined;
+    return outcome;
+  }
+
+  /** Waits until the job has ended by itself. */
+  ended(): Promise<JobOutcome> {
+    return this.clock.settled(this.job.ended);
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    let outcome: JobOutcome | undefined;
+    void this.job.ended.then((end) => (outcome = end));
+    await this.clock.waitUntil(() => outcome !== undefined || !this.isAlive || condition());
+    if (!this.isAlive) throw new ProcessKilled();
+    if (outcome?.status === 'FAILED') throw outcome.error;
+  }
+}
+
+/** Thrown by what waits for a process that a planned fault has killed. Go on with `crash()`, then `recover()`. */
+export class ProcessKilled extends Error {
+  override readonly name = 'ProcessKilled';
+
+  constructor() {
+    super('A planned fault has killed the process. Call crash() to bury it, then recover().');
+  }
+}
+
+class SimulatedProcess {
+  constructor(
+    readonly job: Job,
+    private readonly clock: ProcessClock,
+    private readonly disk: DiskConnection,
+    private readonly killClients: () => void,
+  ) {}
+
+  kill(): void {
+    this.killClients();
+    this.clock.kill();
+    this.disk.kill();
+  }
+}
+
+export interface JobTestOptions {
+  /** Topics to create before the start, with their number of partitions. All but `outputs` count as inputs. */
+  readonly topics: Readonly<Record<string, number>>;
+  /** Those of `topics` that the job writes. */
+  readonly outputs?: readonly string[];
+  readonly settings?: Partial<JobSettings>;
+  /** Default `test-job`. */
+  readonly name?: string;
+  /** Default 1. */
+  readonly seed?: number;
+  /** Delays and chunk sizes of the log; default none, see LIFELIKE. */
+  readonly network?: Omit<ClusterOptions, 'clock' | 'seed'>;
+  /** Default: the simulated disk, which survives crashes. */
+  readonly state?: StateBackendFactory;
+  /** To share them with others. */
+  readonly clock?: ManualClock;
+  readonly cluster?: InMemoryCluster;
+}
+
+export interface PipeOptions {
+  /** Milliseconds since the epoch; default the clock's wall time. */
+  readonly timestamp?: number;
+  readonly partition?: number;
+  readonly headers?: readonly RecordHeader[];
+}
+
+export interface OutputRecord<K, V> {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly headers: readonly RecordHeader[];
+  readonly key: K | null;
+  readonly value: V | null;
+}
