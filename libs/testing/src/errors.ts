@@ -6,7 +6,7 @@ export const errors = defineErrors({
     code: 'LOG_PARTITION_MISSING',
     kind: 'restart-task',
     message: (c: { act: string; topic: string; partition: number; partitions: number }) =>
-      `Cannot ${c.act} ${c.topic} partition ${c.partition}: the topic has ${c.partitions === 0 ? 'never been created, or was deleted' : `${c.partitions} partitions`}.`,
+      `Cannot ${c.act} ${c.topic} partition ${c.partition}: ${c.partitions === 0 ? 'no such topic' : `the topic has ${c.partitions} partitions`}.`,
     advice: 'Create the topic, or correct its name or the partition.',
     example: { act: 'read', topic: 'readings', partition: 4, partitions: 4 },
   }),
@@ -21,7 +21,8 @@ export const errors = defineErrors({
   partitionCountDiffers: error({
     code: 'LOG_PARTITION_COUNT',
     kind: 'invalid',
-    message: (c: { topic: string; wanted: number; found: number }) => `Topic ${c.topic} should have ${c.wanted} partitions and exists with ${c.found}.`,
+    message: (c: { topic: string; wanted: number; found: number }) =>
+      `Topic ${c.topic} should have ${c.wanted} partitions and exists with ${c.found}.`,
     advice: 'Delete the topic or use another name; partitions cannot be taken away, and more of them would move keys.',
     example: { topic: 'app-changelog', wanted: 4, found: 3 },
   }),
@@ -44,7 +45,8 @@ export const errors = defineErrors({
   outcomeUnknown: error({
     code: 'LOG_OUTCOME_UNKNOWN',
     kind: 'fenced',
-    message: (c: { transactionalId: string }) => `The log was closed before it answered a commit of ${c.transactionalId}, which may or may not have taken effect.`,
+    message: (c: { transactionalId: string }) =>
+      `The log was closed before it answered a commit of ${c.transactionalId}, which may or may not have taken effect.`,
     advice: 'Open a writer with the same id, then look at what is committed.',
     example: { transactionalId: 'app-0-1' },
   }),
@@ -66,7 +68,8 @@ export const errors = defineErrors({
   transactionEnded: error({
     code: 'LOG_TRANSACTION_ENDED',
     kind: 'internal',
-    message: (c: { act: string; transactionalId: string; state: string }) => `Cannot ${c.act} in a transaction of ${c.transactionalId} that is ${c.state}.`,
+    message: (c: { act: string; transactionalId: string; state: string }) =>
+      `Cannot ${c.act} in a transaction of ${c.transactionalId} that is ${c.state}.`,
     advice: 'Begin another one.',
     example: { act: 'append', transactionalId: 'app-0-1', state: 'committed' },
   }),
@@ -104,7 +107,8 @@ export const errors = defineErrors({
   clockStandsStill: error({
     code: 'CLOCK_STANDS_STILL',
     kind: 'invalid',
-    message: (c: { at: number; timers: number }) => `More than ${c.timers} timers ran at ${c.at} ms of the manual clock, and time did not move.`,
+    message: (c: { at: number; timers: number }) =>
+      `More than ${c.timers} timers ran at ${c.at} ms of the manual clock, and time did not move.`,
     advice: 'Look for a loop that waits 0 ms in each turn.',
     example: { at: 500, timers: 100_000 },
   }),
@@ -118,6 +122,14 @@ export const errors = defineErrors({
         ? 'Nothing can happen any more without a timer: look for a promise that nobody settles (a killed client never answers).'
         : 'Raise the limit, or look for what keeps retrying.',
     example: { waitedMs: 42, limitMs: 600_000, timersLeft: 0 },
+  }),
+  neverEnough: error({
+    code: 'NEVER_ENOUGH',
+    kind: 'invalid',
+    message: (c: { turns: number; records: number; last: number | 'none' }) =>
+      `What the spec reads did not come within ${c.turns} turns; ${c.records} records came, the last at offset ${c.last}.`,
+    advice: 'Look for an open transaction that holds the partition back, or a condition that overshoots.',
+    example: { turns: 10_000, records: 3, last: 2 },
   }),
   faultBreaksPort: error({
     code: 'FAULT_BREAKS_PORT',

@@ -125,6 +125,13 @@ describe('ManualClock', () => {
     await expect(clock.settled(Promise.reject(new Error('no')))).rejects.toThrow('no');
   });
 
+  it('moves time no further than the last of several waiters needs', async () => {
+    const clock = new ManualClock();
+    clock.after(1_000, () => undefined);
+    await Promise.all([clock.settled(sleep(clock, 10)), clock.settled(sleep(clock, 10)), clock.settled(sleep(clock, 20))]);
+    expect(clock.monotonic()).toBe(20);
+  });
+
   it('says so when a promise can never settle, or not within the limit', async () => {
     const clock = new ManualClock();
     const never = new Promise(() => undefined);

@@ -123,11 +123,10 @@ export class ManualClock implements Clock {
     const start = this.#now;
     await this.advance(0);
     while (!condition()) {
-      const due = this.#timers[0]?.due;
-      if (due === undefined || due - start > limitMs) {
-        throw errors.neverSettles({ waitedMs: this.#now - start, limitMs, timersLeft: this.#timers.length });
-      }
-      await this.#inTurn(() => this.#runNext());
+      await this.#inTurn(async () => {
+        // Another waiter's turn may have brought it about: one step more could run a timer that nobody waits for.
+        if (!condition()) await this.#runNext(start, limitMs);
+      });
     }
   }
 
@@ -136,9 +135,12 @@ export class ManualClock implements Clock {
     return new ProcessClock(this);
   }
 
-  async #runNext(): Promise<void> {
+  async #runNext(start: number, limitMs: number): Promise<void> {
     const timer = this.#timers[0];
-    if (timer !== undefined) await this.#run(timer);
+    if (timer === undefined || timer.due - start > limitMs) {
+      throw errors.neverSettles({ waitedMs: this.#now - start, limitMs, timersLeft: this.#timers.length });
+    }
+    await this.#run(timer);
   }
 
   async #run(timer: Timer): Promise<void> {

@@ -1,1 +1,2 @@
-export {};
+export { describeLogConformance, type LogHarness } from './log.js';
+export { describeStateBackendConformance, type StateBackendHarness } from './state-store.js';

@@ -1,0 +1,91 @@
+import { expect } from '@jest/globals';
+import { commitRows, endsOf, rejection, rows, type LogFixture } from './log-harness.js';
+import type { ConformanceTest } from './log.js';
+
+/** What a log tells about topics. */
+export const topicTests: readonly ConformanceTest[] = [
+  ['knows nothing of a topic that does not exist, and does not create it by being asked', unknownTopic],
+  ['creates topics with their partitions and configuration, each with an id of its own that stays', createsTopics],
+  ['creates topics once, however often and by however many clients it is asked', ensureIsIdempotent],
+  ['refuses a topic that exists with another number of partitions', refusesOtherCount],
+  ['gives the ends of partitions in the order asked for, 0 and 0 for an empty one', ends],
+  ['knows where the present leader epoch ends, and nothing of one that never was', epochEnds],
+];
+
+async function unknownTopic(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const topic = fixture.harness.uniqueName('never-created');
+  expect(await log.describeTopic(topic)).toBeUndefined();
+  await fixture.quiet();
+  expect(await log.describeTopic(topic)).toBeUndefined();
+}
+
+async function createsTopics(fixture: LogFixture): Promise<void> {
+  const [log, other] = [await fixture.client(), await fixture.client()];
+  const [plain, compacted] = [fixture.harness.uniqueName('plain'), fixture.harness.uniqueName('compacted')];
+  await log.ensureTopics([
+    { topic: plain, partitions: 3, config: {} },
+    { topic: compacted, partitions: 1, config: { 'cleanup.policy': 'compact', 'delete.retention.ms': '123456' } },
+  ]);
+  const [one, two] = [await log.describeTopic(plain), await log.describeTopic(compacted)];
+  expect(one).toMatchObject({ topic: plain, partitions: 3, deleteRetentionMs: 86_400_000 });
+  expect(two).toMatchObject({ topic: compacted, partitions: 1, deleteRetentionMs: 123_456 });
+  expect(one!.topicId).not.toBe('');
+  expect(one!.topicId).not.toBe(two!.topicId);
+  expect(await other.describeTopic(plain)).toEqual(one);
+}
+
+async function ensureIsIdempotent(fixture: LogFixture): Promise<void> {
+  const clients = [await fixture.client(), await fixture.client()];
+  const spec = { topic: fixture.harness.uniqueName('topic'), partitions: 2, config: {} };
+  await Promise.all(clients.map((log) => log.ensureTopics([spec])));
+  const described = await clients[0]!.describeTopic(spec.topic);
+  const another = { ...spec, topic: fixture.harness.uniqueName('topic') };
+  await clients[0]!.ensureTopics([spec, another]);
+  await clients[1]!.ensureTopics([another, spec]);
+  expect(await clients[1]!.describeTopic(spec.topic)).toEqual(described);
+  expect(await clients[1]!.describeTopic(another.topic)).toMatchObject({ partitions: 2 });
+}
+
+async function refusesOtherCount(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const topic = await fixture.topic(log, 2);
+  for (const partitions of [1, 3]) {
+    const refusal = await rejection(log.ensureTopics([{ topic, partitions, config: {} }]));
+    expect(refusal).toMatchObject({ kind: 'invalid' });
+    expect(String(refusal)).toContain(topic);
+  }
+  expect(await log.describeTopic(topic)).toMatchObject({ partitions: 2 });
+}
+
+async function ends(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const [one, other] = [await fixture.topic(log, 2), await fixture.topic(log)];
+  const written = await commitRows(await fixture.writer(log), one, rows('a', 'b', 'c'), 1);
+  await fixture.stable(log, one, 1);
+  const found = await log.endPositions([
+    { topic: other, partition: 0 },
+    { topic: one, partition: 1 },
+    { topic: one, partition: 0 },
+  ]);
+  const plain = found.map(({ leaderEpoch, ...rest }) => {
+    expect(leaderEpoch).toBeGreaterThanOrEqual(0);
+    return rest;
+  });
+  expect(plain[0]).toEqual({ topic: other, partition: 0, start: 0, lastStable: 0, highWatermark: 0 });
+  expect(plain[2]).toEqual({ topic: one, partition: 0, start: 0, lastStable: 0, highWatermark: 0 });
+  expect(plain[1]).toMatchObject({ topic: one, partition: 1, start: 0 });
+  expect(plain[1]!.lastStable).toBe(plain[1]!.highWatermark);
+  expect(plain[1]!.highWatermark).toBeGreaterThan(written.nextOffset);
+}
+
+async function epochEnds(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const topic = await fixture.topic(log);
+  const { leaderEpoch } = await commitRows(await fixture.writer(log), topic, rows('a', 'b'));
+  const { highWatermark } = await fixture.stable(log, topic);
+  const now = await endsOf(log, topic);
+  expect(now.leaderEpoch).toBe(leaderEpoch);
+  expect(await log.epochEnd({ topic, partition: 0 }, leaderEpoch)).toBe(highWatermark);
+  expect(await log.epochEnd({ topic, partition: 0 }, leaderEpoch + 1_000)).toBeUndefined();
+}

@@ -1,0 +1,54 @@
+import type { Log, LogTransaction, LogWriter } from '@weir/core';
+import { describeLogConformance, type LogHarness } from '../conformance/log.js';
+import { ManualClock } from '../manual-clock.js';
+import { LIFELIKE, type ClusterOptions } from './cluster-options.js';
+import { InMemoryCluster } from './in-memory-cluster.js';
+
+const SETTLE_MS = 5;
+
+/** A harness whose every call lets just as much time pass as it needs. */
+function harnessOf(options: Omit<ClusterOptions, 'clock'>): Promise<LogHarness> {
+  const clock = new ManualClock({ seed: options.seed ?? 1 });
+  const cluster = new InMemoryCluster({ ...options, clock });
+  let names = 0;
+  let clients = 0;
+  return Promise.resolve({
+    open: () => Promise.resolve(driven(cluster.log({ clock, clientId: `client-${clients++}` }), clock)),
+    uniqueName: (stem) => `${stem}-${names++}`,
+    settle: () => clock.advance(SETTLE_MS),
+    close: () => {
+      cluster.close();
+      return Promise.resolve();
+    },
+  });
+}
+
+/** The same log, with calls that make time pass until they have settled: nobody else moves the manual clock meanwhile. */
+function driven(log: Log, clock: ManualClock): Log {
+  const drive = <T>(call: Promise<T>): Promise<T> => clock.settled(call);
+  const transaction = (inner: LogTransaction): LogTransaction => ({
+    append: (appends) => drive(inner.append(appends)),
+    addOffsets: (group, offsets) => drive(inner.addOffsets(group, offsets)),
+    commit: () => drive(inner.commit()),
+    abort: () => drive(inner.abort()),
+  });
+  const writer = (inner: LogWriter): LogWriter => ({
+    transactionalId: inner.transactionalId,
+    begin: () => transaction(inner.begin()),
+    close: () => drive(inner.close()),
+  });
+  return {
+    ensureTopics: (topics) => drive(log.ensureTopics(topics)),
+    describeTopic: (topic) => drive(log.describeTopic(topic)),
+    endPositions: (partitions) => drive(log.endPositions(partitions)),
+    epochEnd: (partition, leaderEpoch) => drive(log.epochEnd(partition, leaderEpoch)),
+    openReader: (options) => log.openReader(options),
+    openWriter: async (options) => writer(await drive(log.openWriter(options))),
+    close: () => drive(log.close()),
+  };
+}
+
+describeLogConformance('the in-memory log without delays', () => harnessOf({}));
+for (const seed of [1, 2, 3]) {
+  describeLogConformance(`the in-memory log with late markers and small chunks (seed ${seed})`, () => harnessOf({ ...LIFELIKE, seed }));
+}
