@@ -1,4 +1,5 @@
-// `node scripts/broker.mjs`: starts a local broker, prints KAFKA_BROKERS=host:port on a line of its own, and keeps it until SIGTERM or Ctrl-C.
+// `node scripts/broker.mjs`: starts a local broker, prints KAFKA_BROKERS=host:port on a line of its own, and keeps it until
+// SIGTERM or Ctrl-C.
 import { startBroker } from './local-broker.mjs';
 
 const forever = setInterval(() => undefined, 1 << 30);

@@ -6,7 +6,10 @@ export interface LocalBroker {
   readonly brokers: string;
   /** Where it came from. A `given` broker (KAFKA_BROKERS) is not ours: `stop` leaves it alone, the other acts throw. */
   readonly way: 'given' | 'java' | 'docker';
-  /** Shuts the broker down in order (if it still runs), starts it again with the same data on the same port, and waits until it answers. Ends a pause, and brings a killed broker back. */
+  /**
+   * Shuts the broker down in order, starts it again with the same data on the same port, and waits until it answers.
+   * Ends a pause, and brings a killed broker back.
+   */
   restart(): Promise<void>;
   /** Ends the broker at once (SIGKILL). Data and port stay for `restart`. */
   kill(): Promise<void>;

@@ -5,8 +5,9 @@
 // No way: an error that says for each of the three what was missing.
 //
 // Invariants
-//   L1. A broker of ours ends with the process that started it, however that ends: a supervisor process holds the broker, and a channel to us that closes
-//       with us. Should the supervisor be killed, we kill the broker; should both be, the system does so (where `setpriv` is there).
+//   L1. A broker of ours ends with the process that started it, however that ends: a supervisor process holds the broker, and a
+//       channel to us that closes with us. Should the supervisor be killed, we kill the broker; should both be, the system does
+//       so (where `setpriv` is there).
 //   L2. Any number of brokers run side by side: each has its own ports, folder and supervisor. They share only the jars.
 //   L3. A broker that was started does not keep its starter's event loop alive; a call on it does, until it is answered.
 import { fork } from 'node:child_process';
@@ -64,7 +65,10 @@ async function useGiven(brokers) {
     );
   }
   const notOurs = async () => {
-    throw new Error(`The broker at ${brokers} was given by KAFKA_BROKERS and is not ours to stop, kill or pause. startBroker({ own: true }) starts one that is.`);
+    throw new Error(
+      `The broker at ${brokers} was given by KAFKA_BROKERS and is not ours to stop, kill or pause. ` +
+        'startBroker({ own: true }) starts one that is.',
+    );
   };
   return { brokers, way: 'given', restart: notOurs, kill: notOurs, pause: notOurs, resume: notOurs, stop: async () => undefined };
 }
@@ -134,7 +138,12 @@ class SupervisedBroker {
     this.way = plan.way;
     this.#log = log;
     const { NODE_OPTIONS: _, ...clean } = env; // jest's flags are not the supervisor's
-    this.#supervisor = fork(SUPERVISOR, [JSON.stringify(plan)], { detached: true, execArgv: [], env: clean, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.#supervisor = fork(SUPERVISOR, [JSON.stringify(plan)], {
+      detached: true,
+      execArgv: [],
+      env: clean,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     this.#supervisor.on('message', (message) => this.#answered(/** @type {import('./broker/supervisor.mjs').Reply} */ (message)));
     this.#supervisor.on('error', () => this.#orphaned());
     this.#supervisor.on('exit', () => this.#orphaned());

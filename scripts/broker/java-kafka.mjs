@@ -82,8 +82,9 @@ export async function findJava(env) {
 }
 
 /**
- * Kafka's jars, from the cache in `.weir/`, or fetched once by Maven. The cache folder's name holds a digest of the pom, and it gets that name in one
- * rename when it is whole: a run that was cut leaves no half cache, and of two runs at once the second finds the first's.
+ * Kafka's jars, from the cache in `.weir/`, or fetched once by Maven. The cache folder's name holds a digest of the pom, and it
+ * gets that name in one rename when it is whole: a run that was cut leaves no half cache, and of two runs at once the second
+ * finds the first's.
  * @param {Env} env
  * @param {(line: string) => void} log
  * @returns {Promise<Found<string>>} the folder of the jars
@@ -132,8 +133,8 @@ async function mavenEnv(env) {
 const exists = (path) => access(path).then(() => true, () => false);
 
 /**
- * Two free ports below the range that the system hands out to clients (32768 and up on Linux): a client that connects while the broker is down can then not
- * be given the broker's own port, so a restart finds it free.
+ * Two free ports below the range that the system hands out to clients (32768 and up on Linux): a client that connects while the
+ * broker is down can then not be given the broker's own port, so a restart finds it free.
  * @returns {Promise<Ports>}
  */
 export async function freePorts() {
@@ -226,7 +227,8 @@ function command(kafka, scratch, main, args) {
  * @returns {Promise<string>} what the broker said last: errors and the final lines
  */
 export async function lastWords(scratch) {
-  const texts = await Promise.all(['output.txt', 'server.log'].map((name) => readFile(join(scratch, 'logs', name), 'utf8').catch(() => '')));
+  const files = ['output.txt', 'server.log'].map((name) => join(scratch, 'logs', name));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
   const lines = texts.join('\n').split('\n').filter((line) => line.trim() !== '');
   const errors = lines.filter((line) => / (ERROR|FATAL) |Exception/.test(line)).slice(0, 5);
   return [...errors, '...', ...lines.slice(-8)].map((line) => line.slice(0, 300)).join('\n');

@@ -1,8 +1,8 @@
 // The process between a broker and whoever started it: it ends the broker when its parent ends, however that happens.
 //
-// It is forked with a message channel, in a session of its own, so Ctrl-C in the parent's terminal does not reach it. A parent that ends closes the
-// channel, kill -9 included: the broker is destroyed and the supervisor exits. Acts come as messages and are done one after another; a closed channel does
-// not wait for its turn.
+// It is forked with a message channel, in a session of its own, so Ctrl-C in the parent's terminal does not reach it. A parent
+// that ends closes the channel, kill -9 included: the broker is destroyed and the supervisor exits. Acts come as messages and are
+// done one after another; a closed channel does not wait for its turn.
 import { DockerBroker } from './docker-broker.mjs';
 import { JavaBroker } from './java-broker.mjs';
 
