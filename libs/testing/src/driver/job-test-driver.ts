@@ -10,6 +10,7 @@ import {
   type JobOutcome,
   type JobOverview,
   type JobSettings,
+  type LogFactory,
   keyGroupOf,
   PARTITIONERS,
   type RecordHeader,
@@ -207,12 +208,12 @@ export class JobTestDriver {
 
   #startProcess(): void {
     if (this.#process !== undefined) throw new Error('The job runs already. Call crash() or stop() first.');
-    const { name = 'test-job', state } = this.options;
+    const { name = 'test-job', state = same, log: wrapLog = same } = this.options;
     const clientId = `${this.#settings.applicationId}`;
     const clock = this.clock.process();
     const disk = this.disk.connect();
-    const log = inMemoryLog(this.cluster);
-    const job = createJob(name, this.definition, this.#settings, { log, state: state ?? disk, clock, telemetry: this.telemetry });
+    const ports = { log: wrapLog(inMemoryLog(this.cluster)), state: state(disk), clock, telemetry: this.telemetry };
+    const job = createJob(name, this.definition, this.#settings, ports);
     this.#process = new SimulatedProcess(job, clock, disk, () => this.cluster.kill(clientId));
     job.start();
   }
@@ -238,6 +239,8 @@ export class JobTestDriver {
     if (outcome?.status === 'FAILED') throw outcome.error;
   }
 }
+
+const same = <T>(given: T): T => given;
 
 /** Thrown by what waits for a process that a planned fault has killed. Go on with `crash()`, then `recover()`. */
 export class ProcessKilled extends Error {
@@ -275,8 +278,10 @@ export interface JobTestOptions {
   readonly seed?: number;
   /** Delays and chunk sizes of the log; default none, see LIFELIKE. */
   readonly network?: Omit<ClusterOptions, 'clock' | 'seed'>;
-  /** Default: the simulated disk, which survives crashes. */
-  readonly state?: StateBackendFactory;
+  /** Puts something between the job and the simulated disk, or another backend in its place. */
+  readonly state?: (disk: StateBackendFactory) => StateBackendFactory;
+  /** Puts something between the job and the log. */
+  readonly log?: (log: LogFactory) => LogFactory;
   /** To share them with others. */
   readonly clock?: ManualClock;
   readonly cluster?: InMemoryCluster;
