@@ -119,7 +119,8 @@ export class SensorRig {
       seen.set(key!, alerts);
     }
     expect(Object.fromEntries([...seen].sort())).toEqual(Object.fromEntries([...this.#expected].sort()));
-    for (const [id, t] of this.#last) expect([id, driver.state('jump', LAST, utf8, id)]).toEqual([id, t]);
+    const stateOf = driver.stateReader('jump', LAST, utf8);
+    expect([...this.#last.keys()].map((id) => [id, stateOf(id)])).toEqual([...this.#last]);
     this.#verifyDisk();
     expect(driver.cluster.openTransactions()).toEqual([]);
     for (const name of driver.cluster.topicNames()) {

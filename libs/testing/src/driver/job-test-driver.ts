@@ -45,6 +45,7 @@ export class JobTestDriver {
   readonly disk = new SimulatedDisk();
   readonly telemetry = new RecordingTelemetry();
   readonly #settings: JobSettings;
+  /** Offset behind what `read` has given, by topic and partition. */
   readonly #read = new Map<string, number>();
   readonly #scratch = new ByteWriter();
   #turn = 0;
@@ -145,10 +146,12 @@ export class JobTestDriver {
 
   /** Committed records of an output that were not read before, by partition and offset. */
   read<K, V>(from: Topic<K, V>): OutputRecord<K, V>[] {
-    const all = this.readAll(from);
-    const before = this.#read.get(from.topic) ?? 0;
-    this.#read.set(from.topic, all.length);
-    return all.slice(before);
+    return this.readAll(from).filter(({ partition, offset }) => {
+      const name = `${from.topic}-${partition}`;
+      const isNew = offset >= (this.#read.get(name) ?? 0);
+      if (isNew) this.#read.set(name, offset + 1);
+      return isNew;
+    });
   }
 
   /** All committed records of an output, in the order of their offsets within each partition. */
@@ -163,13 +166,24 @@ export class JobTestDriver {
 
   /** The committed value of a key's state, as the changelog has it; undefined if it has none. */
   state<K, T>(operator: string, descriptor: ValueStateDescriptor<T>, keyCodec: Codec<K>, key: K): T | undefined {
-    const keyBytes = this.#bytes(keyCodec, key);
+    return this.stateReader(operator, descriptor, keyCodec)(key);
+  }
+
+  /** Looks up many keys' states, as they are now: the changelogs are replayed once. */
+  stateReader<K, T>(operator: string, descriptor: ValueStateDescriptor<T>, keyCodec: Codec<K>): (key: K) => T | undefined {
+    const changelogs = [...this.changelogs().values()];
+    return (key) => {
+      const name = this.#storedKey(operator, descriptor.name, this.#bytes(keyCodec, key)).toString('latin1');
+      const bytes = changelogs.map((changelog) => changelog.get(name)).find((found) => found !== undefined);
+      return bytes === undefined ? undefined : descriptor.codec.decode(bytes, 0, bytes.length);
+    };
+  }
+
+  #storedKey(operator: string, state: string, keyBytes: Buffer): Buffer {
     const stored = new ByteWriter();
     const group = keyGroupOf(keyBytes, 0, keyBytes.length, this.#settings.maxParallelism ?? 128);
-    writeStoredKey(stored, group, stateIdOf(operator, descriptor.name), keyBytes);
-    const name = stored.copy().toString('latin1');
-    const bytes = [...this.changelogs().values()].map((changelog) => changelog.get(name)).find((found) => found !== undefined);
-    return bytes === undefined ? undefined : descriptor.codec.decode(bytes, 0, bytes.length);
+    writeStoredKey(stored, group, stateIdOf(operator, state), keyBytes);
+    return stored.copy();
   }
 
   /** What a replay of each task's changelog gives, by `sub-topology-task`: values by their stored key's bytes as latin1. */
