@@ -61,6 +61,8 @@ describe('compiling the options of StreamModule', () => {
     ['an autoStart that is text', { autoStart: 'false' }, /autoStart takes true or false, and "false" came/],
     ['an exit code of success', { exitOnFailure: 0 }, /exitOnFailure.*1 to 255, and 0 came/],
     ['a prefix with a parameter', { http: { prefix: 'a/:b' } }, /http\.prefix takes a path/],
+    ['a job setting out of range', { maxParallelism: 0 }, /maxParallelism/],
+    ['a checkpointing setting that does not exist', { checkpointing: { intervall: 5 } }, /checkpointing\.intervall/],
     ['http that is true', { http: true }, /option http takes an object or false, and true came/],
   ])('refuses %s and says what came and what is allowed', (_, given, message) => {
     expect(() => compileLoose(given)).toThrow(message);

@@ -1,4 +1,4 @@
-import { clockOf, silentTelemetry } from '@weir/core';
+import { clockOf, compileSettings, silentTelemetry } from '@weir/core';
 import type { Clock, JobSettings, StateBackendFactory, StateSettings } from '@weir/core';
 import { describeValue } from './describe-value.js';
 import { nestErrors } from './errors.js';
@@ -6,7 +6,7 @@ import type { CompiledHttp, CompiledStreamOptions, StateWithSettings, StreamHttp
 
 /**
  * Turns what a user wrote into a complete, frozen type, once; nothing behind it asks again whether an option is there. Names and the
- * values of the module's own options are checked here; the values of job settings by core, when the job is made.
+ * values of the module's own options are checked here; the values of job settings by core, here and again with a job's own over them.
  */
 const SETTING_NAMES = Object.keys({
   applicationId: true,
@@ -45,7 +45,7 @@ export function compileOptions(options: StreamModuleOptions): CompiledStreamOpti
   if (options.clock !== undefined) mustHaveMethods('clock', options.clock, CLOCK_METHODS, `an object with ${CLOCK_METHODS.join(', ')}`);
   if (options.telemetry !== undefined) mustHaveMethods('telemetry', options.telemetry, ['emit'], 'an object with a method emit');
   return Object.freeze<CompiledStreamOptions>({
-    settings: compileSettings(options, stateSettings),
+    settings: settingsOf(options, stateSettings),
     log: options.log,
     state: backend,
     clock: options.clock ?? clockOf(globalThis),
@@ -101,13 +101,15 @@ export function mustBeSettingNames(path: string, settings: unknown): void {
   mustBeKnown(`${path}.`, settings, SETTING_NAMES);
 }
 
-function compileSettings(options: StreamModuleOptions, state: StateSettings): JobSettings {
+function settingsOf(options: StreamModuleOptions, state: StateSettings): JobSettings {
   const settings: Record<string, unknown> = {};
   for (const name of SETTING_NAMES) {
     const value: unknown = name === 'state' ? state : options[name];
     if (value !== undefined) settings[name] = isObject(value) ? Object.freeze({ ...value }) : value;
   }
-  return Object.freeze(settings) as unknown as JobSettings;
+  const frozen = Object.freeze(settings) as unknown as JobSettings;
+  compileSettings(frozen);
+  return frozen;
 }
 
 function compileState(state: StateBackendFactory | StateWithSettings): { backend: StateBackendFactory; settings: StateSettings } {

@@ -12,7 +12,7 @@ export interface ProcessHost {
 export interface NodeProcess {
   exitCode?: number | string | null | undefined;
   exit(code?: number): void;
-  on(event: string, listener: (...values: never[]) => void): unknown;
+  on(event: string, listener: (value: number) => void): unknown;
   listenerCount(event: string): number;
 }
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { isWeirError } from '@weir/core';
+import { isTerminal, isWeirError } from '@weir/core';
 import type { CreateJob, Job, JobOutcome, JobOverview, JobPorts, JobSettings, Telemetry } from '@weir/core';
 import { jobSettings } from './compile-options.js';
 import { causeChain } from './error-text.js';
@@ -167,8 +167,8 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #stop(jobs: readonly Job[]): Promise<void> {
     const { clock, shutdownTimeoutMs } = this.#options;
-    const open = new Set(jobs);
-    const stopped = jobs.map(async (job) => {
+    const open = new Set(jobs.filter((job) => !isTerminal(job.overview().status)));
+    const stopped = [...open].map(async (job) => {
       try {
         await job.stop(shutdownTimeoutMs);
       } catch (thrown) {
@@ -200,7 +200,8 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     else this.#lines.error(line, error.stack);
     const { exitCodeOnFailure } = this.#options;
     this.#host.failWith(exitCodeOnFailure ?? DEFAULT_EXIT_CODE);
-    if (exitCodeOnFailure === undefined) return;
+    // Where a shutdown is under way, whoever began it ends the process, once the hooks of others have run.
+    if (exitCodeOnFailure === undefined || this.#state.is === 'STOPPING' || this.#state.is === 'STOPPED') return;
     await this.stop();
     this.#host.exit(exitCodeOnFailure);
   }

@@ -1,8 +1,8 @@
 import { Logger, Module } from '@nestjs/common';
 import type { DynamicModule, InjectionToken, Provider } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { createJob } from '@weir/core';
 import { compileAsyncOptions, compileHttp, compileOptions } from './compile-options.js';
-import { createJob } from './create-job.js';
 import { nestErrors } from './errors.js';
 import { routesUnder } from './http/routes.js';
 import { JobExplorer } from './job-explorer.js';

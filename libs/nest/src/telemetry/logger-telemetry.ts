@@ -24,6 +24,8 @@ export class LoggerTelemetry implements Telemetry {
   readonly #clock: Clock;
   /** The reason that a job was last seen waiting for. */
   readonly #waiting = new Map<string, string>();
+  /** Jobs that are being closed. */
+  readonly #ending = new Set<string>();
   /** When a restore was last logged, by task. Entries go when the restore ends. */
   readonly #restoreLogged = new Map<string, number>();
   /** Tasks whose restore has ended: progress after the end is not news. */
@@ -38,6 +40,7 @@ export class LoggerTelemetry implements Telemetry {
     switch (event.type) {
       case 'job-status':
         this.#waiting.delete(event.job);
+        if (event.to === 'CANCELLING' || event.to === 'FAILING') this.#ending.add(event.job);
         return this.#jobStatus(event);
       case 'job-waiting':
         if (this.#waiting.get(event.job) === event.reason) return;
@@ -56,8 +59,11 @@ export class LoggerTelemetry implements Telemetry {
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
       case 'restore-progress':
         return this.#restoreProgress(event);
-      case 'checkpoint-failed':
-        return this.#lines.warn(`${event.job}: checkpoint ${event.checkpoint} failed: ${oneLine(event.reason)}`);
+      case 'checkpoint-failed': {
+        const line = `${event.job}: checkpoint ${event.checkpoint} failed: ${oneLine(event.reason)}`;
+        // A round that a shutdown cuts off is no failure: the final checkpoint takes its place.
+        return this.#ending.has(event.job) ? this.#lines.debug(line) : this.#lines.warn(line);
+      }
       case 'task-commit':
       case 'checkpoint-completed':
         return;

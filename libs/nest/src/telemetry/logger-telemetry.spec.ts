@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { checkpointId, taskIndex } from '@weir/core';
+import { RecordedLines, SteppedClock } from '../fake-jobs.spec-d.js';
+import { LoggerTelemetry } from './logger-telemetry.js';
+
+const task = { job: 'alerts', subTopology: 0, task: taskIndex(3) };
+const progress = (remaining: number) => ({ type: 'restore-progress' as const, ...task, remaining, records: 100 - remaining, elapsedMs: 500, rate: 200, etaMs: remaining * 5 });
+
+describe('telemetry as lines of a log', () => {
+  let recorded: RecordedLines;
+  let clock: SteppedClock;
+  let telemetry: LoggerTelemetry;
+
+  beforeEach(() => {
+    recorded = new RecordedLines();
+    clock = new SteppedClock();
+    telemetry = new LoggerTelemetry(recorded, clock);
+  });
+
+  it('says each change of a job with its reason, restarts as warnings', () => {
+    telemetry.emit({ type: 'job-status', job: 'alerts', from: 'INITIALIZING', to: 'RUNNING' });
+    telemetry.emit({ type: 'job-status', job: 'alerts', from: 'RUNNING', to: 'RESTARTING', reason: 'task 0-3\nfell' });
+    expect(recorded.lines).toEqual(['log alerts: INITIALIZING -> RUNNING', 'warn alerts: RUNNING -> RESTARTING: task 0-3\\nfell']);
+  });
+
+  it('leaves FAILED to the runner, who knows the causes', () => {
+    telemetry.emit({ type: 'job-status', job: 'alerts', from: 'FAILING', to: 'FAILED', reason: 'enough' });
+    expect(recorded.lines).toEqual([]);
+  });
+
+  it('says once what a job waits for, and again only after another reason or status', () => {
+    const waiting = { type: 'job-waiting' as const, job: 'alerts', reason: 'topic sensor-readings does not exist' };
+    telemetry.emit(waiting);
+    telemetry.emit(waiting);
+    telemetry.emit({ ...waiting, reason: 'the broker cannot be reached' });
+    telemetry.emit(waiting);
+    expect(recorded.lines).toEqual([
+      'warn alerts: waiting: topic sensor-readings does not exist',
+      'warn alerts: waiting: the broker cannot be reached',
+      'warn alerts: waiting: topic sensor-readings does not exist',
+    ]);
+  });
+
+  it('logs no line for commits and completed checkpoints', () => {
+    telemetry.emit({ type: 'task-commit', ...task, checkpoint: checkpointId(1), recordsIn: 1, recordsOut: 1, stateChanges: 1, bytes: 9, durationMs: 2 });
+    telemetry.emit({ type: 'checkpoint-completed', job: 'alerts', checkpoint: checkpointId(1), durationMs: 3 });
+    expect(recorded.lines).toEqual([]);
+  });
+
+  it('says the progress of a restore at most every two seconds, and always its end at 0', () => {
+    telemetry.emit(progress(90));
+    clock.advance(1999);
+    telemetry.emit(progress(60));
+    clock.advance(1);
+    telemetry.emit(progress(50));
+    telemetry.emit(progress(0));
+    telemetry.emit(progress(0));
+    expect(recorded.lines).toEqual([
+      'log alerts task 0-3: restoring: 10 records at 200/s, 90 remaining, about 0.5 s left',
+      'log alerts task 0-3: restoring: 50 records at 200/s, 50 remaining, about 0.3 s left',
+      'log alerts task 0-3: restored 100 records in 0.5 s, 0 remaining',
+    ]);
+  });
+
+  it('says the end of the next restore of a task, too', () => {
+    telemetry.emit(progress(0));
+    telemetry.emit({ type: 'task-status', ...task, from: 'CREATED', to: 'INITIALIZING' });
+    telemetry.emit(progress(0));
+    expect(recorded.lines.filter((line) => line.includes('restored'))).toHaveLength(2);
+  });
+
+  it('says why a task failed, with the causes, and when it restarts', () => {
+    const error = new Error('append failed', { cause: new Error('connection reset') });
+    telemetry.emit({ type: 'task-failed', ...task, error, restartInMs: 1000.4 });
+    telemetry.emit({ type: 'task-failed', ...task, error, restartInMs: undefined });
+    expect(recorded.lines).toEqual([
+      'warn alerts task 0-3: failed, restarts in 1000 ms: Error: append failed Caused by: Error: connection reset',
+      'warn alerts task 0-3: failed, not restarted: Error: append failed Caused by: Error: connection reset',
+    ]);
+  });
+
+  it('warns about a failed checkpoint, unless the job is being closed', () => {
+    const failed = { type: 'checkpoint-failed' as const, job: 'alerts', checkpoint: checkpointId(9), reason: 'it timed out' };
+    telemetry.emit(failed);
+    telemetry.emit({ type: 'job-status', job: 'alerts', from: 'RUNNING', to: 'CANCELLING' });
+    telemetry.emit(failed);
+    expect(recorded.lines).toEqual([
+      'warn alerts: checkpoint 9 failed: it timed out',
+      'log alerts: RUNNING -> CANCELLING',
+      'debug alerts: checkpoint 9 failed: it timed out',
+    ]);
+  });
+
+  it('lets no bytes of a record break out of their line or drive a terminal', () => {
+    telemetry.emit({ type: 'job-notice', job: 'alerts', message: 'bytes \u001b[2J\r\n and \u2028 more' });
+    expect(recorded.lines).toEqual(['log alerts: bytes \\x1b[2J\\x0d\\n and \\x2028 more']);
+  });
+
+  it('covers the remaining events: notices, rebuilt stores, task status', () => {
+    telemetry.emit({ type: 'store-rebuild', ...task, reason: 'older than delete.retention.ms' });
+    telemetry.emit({ type: 'task-status', ...task, from: 'INITIALIZING', to: 'RUNNING' });
+    expect(recorded.lines).toEqual([
+      "warn alerts task 0-3: rebuilds its local state from the changelog's start: older than delete.retention.ms",
+      'debug alerts task 0-3: INITIALIZING -> RUNNING',
+    ]);
+  });
+});
