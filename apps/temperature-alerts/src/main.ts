@@ -1,12 +1,13 @@
 import 'reflect-metadata';
-import { Logger } from '@nestjs/common';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { SettingError, settingsFrom } from './service-settings.js';
 
 async function main(): Promise<void> {
   const settings = settingsFrom(process.env);
-  const app = await NestFactory.create(AppModule.forSettings(settings));
+  const logger = new ConsoleLogger({ logLevels: [...settings.logLevels], colors: process.stdout.isTTY });
+  const app = await NestFactory.create(AppModule.forSettings(settings), { logger });
   app.enableShutdownHooks();
   await app.listen(settings.port, settings.host);
   new Logger('Service').log(`HTTP on ${await app.getUrl()}: /health/live, /health/ready, /jobs/overview`);

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { LogLevel } from '@nestjs/common';
 import { CHECKPOINTING_MODES, PARTITIONER_NAMES, type CheckpointingMode, type PartitionerName } from '@weir/core';
 
 /** What the job itself needs to know. */
@@ -21,8 +22,12 @@ export interface ServiceSettings {
   readonly checkpointIntervalMs: number;
   readonly checkpointMode: CheckpointingMode;
   readonly parallelism: number | undefined;
+  /** Of Nest's logger. */
+  readonly logLevels: readonly LogLevel[];
   readonly alerts: AlertSettings;
 }
+
+const LOG_LEVELS = ['error', 'warn', 'log', 'debug'] as const satisfies readonly LogLevel[];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -51,6 +56,7 @@ export function settingsFrom(environment: Environment): ServiceSettings {
     checkpointIntervalMs: whole('CHECKPOINT_INTERVAL_MS', read('CHECKPOINT_INTERVAL_MS'), 500, 10, 600_000),
     checkpointMode: checkpointMode(read('CHECKPOINT_MODE')),
     parallelism: read('PARALLELISM') === undefined ? undefined : whole('PARALLELISM', read('PARALLELISM'), 0, 1, 32_768),
+    logLevels: logLevels(read('LOG_LEVEL')),
     alerts: new AlertSettings(
       topicName('INPUT_TOPIC', read('INPUT_TOPIC') ?? 'sensor-readings'),
       topicName('OUTPUT_TOPIC', read('OUTPUT_TOPIC') ?? 'temperature-alerts'),
@@ -66,6 +72,12 @@ function brokers(value: string | undefined): readonly string[] {
     throw new SettingError('KAFKA_BROKERS', value, 'host:port of one or more brokers, separated by commas, e.g. 127.0.0.1:9092');
   }
   return list;
+}
+
+/** The level asked for, and all that matter more. */
+function logLevels(value: string | undefined): readonly LogLevel[] {
+  const level = value === undefined ? 'log' : oneOf('LOG_LEVEL', value, LOG_LEVELS);
+  return ['fatal', ...LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(level) + 1)];
 }
 
 function checkpointMode(value: string | undefined): CheckpointingMode {
