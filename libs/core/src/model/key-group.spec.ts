@@ -1,0 +1,37 @@
+import { describe, expect, it } from '@jest/globals';
+import { keyGroupOf, MAX_KEY_GROUPS } from './key-group.js';
+
+const groupOf = (key: Uint8Array, maxParallelism: number): number => keyGroupOf(key, 0, key.length, maxParallelism);
+
+describe('keyGroupOf', () => {
+  // State is found again by these: none ever changes.
+  it.each([
+    ['', 89],
+    ['a', 124],
+    ['sensor_1', 26],
+    ['\0\0\0\0', 64],
+    ['\xff\xfe\x80\x01', 121],
+  ])('puts %j into the key group that it always was in', (key, group) => {
+    expect(groupOf(Buffer.from(key, 'latin1'), 128)).toBe(group);
+  });
+
+  it('reads its range alone', () => {
+    const inside = Buffer.from('<<sensor_1>');
+    expect(keyGroupOf(inside, 2, 10, 128)).toBe(26);
+  });
+
+  it('stays below maxParallelism, and spreads keys over all groups', () => {
+    const seen = new Set<number>();
+    for (let i = 0; i < 2_000; i++) {
+      const group = groupOf(Buffer.from(`sensor_${i}`), 128);
+      expect(Number.isInteger(group) && group >= 0 && group < 128).toBe(true);
+      seen.add(group);
+      expect(groupOf(Buffer.from(`sensor_${i}`), 1)).toBe(0);
+    }
+    expect(seen.size).toBe(128);
+  });
+
+  it('never reaches the first two bytes of keys that are kept for Weir itself', () => {
+    for (let i = 0; i < 500; i++) expect(groupOf(Buffer.from([i >> 8, i]), MAX_KEY_GROUPS)).toBeLessThan(0x8000);
+  });
+});
