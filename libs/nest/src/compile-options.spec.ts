@@ -1,15 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import { silentTelemetry } from '@weir/core';
+import type { StateBackendFactory } from '@weir/core';
 import { compileAsyncOptions, compileOptions, jobSettings } from './compile-options.js';
 import { options } from './fake-jobs.spec-d.js';
-import type { StreamModuleOptions } from './options.js';
 
-const compileLoose = (given: Record<string, unknown>): unknown => compileOptions({ ...options(), ...given } as StreamModuleOptions);
+const compileLoose = (given: Record<string, unknown>): unknown => compileOptions({ ...options(), ...given });
 
 describe('compiling the options of StreamModule', () => {
   it('completes them with the defaults and freezes the result', () => {
     const compiled = compileOptions(options());
-    expect(compiled).toMatchObject({ settings: { applicationId: 'app' }, shutdownTimeoutMs: 8000, autoStart: true, http: { prefix: '', token: undefined } });
+    expect(compiled).toMatchObject({
+      settings: { applicationId: 'app' },
+      shutdownTimeoutMs: 8000,
+      autoStart: true,
+      http: { prefix: '', token: undefined },
+    });
     expect(compiled.exitCodeOnFailure).toBeUndefined();
     expect(compiled.telemetry).toBe(silentTelemetry);
     expect(Object.isFrozen(compiled) && Object.isFrozen(compiled.settings) && Object.isFrozen(compiled.http)).toBe(true);
@@ -31,7 +36,7 @@ describe('compiling the options of StreamModule', () => {
 
   it('takes the state backend alone or with settings of the state', () => {
     const { state: backend } = options();
-    const compiled = compileOptions(options({ state: { backend: backend as never, cacheEntries: 5 } }));
+    const compiled = compileOptions(options({ state: { backend: backend as StateBackendFactory, cacheEntries: 5 } }));
     expect(compiled.state).toBe(backend);
     expect(compiled.settings.state).toEqual({ cacheEntries: 5 });
   });
@@ -56,7 +61,11 @@ describe('compiling the options of StreamModule', () => {
     ['state settings without a backend', { state: { cacheEntries: 3 } }, /option state\.backend.*nothing came/],
     ['a clock without timers', { clock: { wall: () => 0 } }, /option clock takes.*an object with wall came/],
     ['a telemetry that is a function', { telemetry: () => 0 }, /option telemetry takes.*function telemetry came/],
-    ['a timeout that is no number', { shutdownTimeoutMs: 'soon' }, /shutdownTimeoutMs takes milliseconds from 100 to 600000, and "soon" came/],
+    [
+      'a timeout that is no number',
+      { shutdownTimeoutMs: 'soon' },
+      /shutdownTimeoutMs takes milliseconds from 100 to 600000, and "soon" came/,
+    ],
     ['a timeout of 0', { shutdownTimeoutMs: 0 }, /shutdownTimeoutMs.*and 0 came/],
     ['an autoStart that is text', { autoStart: 'false' }, /autoStart takes true or false, and "false" came/],
     ['an exit code of success', { exitOnFailure: 0 }, /exitOnFailure.*1 to 255, and 0 came/],
@@ -69,7 +78,9 @@ describe('compiling the options of StreamModule', () => {
   });
 
   it('refuses a short token without repeating it', () => {
-    expect(() => compileOptions(options({ http: { token: 'hunter2' } }))).toThrow(/http\.token takes a string of at least 16 characters, and a string of 7 came/);
+    expect(() => compileOptions(options({ http: { token: 'hunter2' } }))).toThrow(
+      /http\.token takes a string of at least 16 characters, and a string of 7 came/,
+    );
     expect(() => compileOptions(options({ http: { token: 'hunter2' } }))).not.toThrow(/hunter2/);
   });
 
@@ -88,8 +99,18 @@ describe('compiling the options of StreamModule', () => {
 
 describe('settings of one job', () => {
   it('lie over those of the module, field by field where fields are independent', () => {
-    const ofModule = { applicationId: 'app', parallelism: 2, checkpointing: { interval: 500, minPause: 10 }, restartStrategy: { type: 'fixed-delay' as const, delay: 5 } };
-    const ofJob = { applicationId: 'own', parallelism: undefined, checkpointing: { interval: 100, minPause: undefined }, restartStrategy: { type: 'none' as const } };
+    const ofModule = {
+      applicationId: 'app',
+      parallelism: 2,
+      checkpointing: { interval: 500, minPause: 10 },
+      restartStrategy: { type: 'fixed-delay' as const, delay: 5 },
+    };
+    const ofJob = {
+      applicationId: 'own',
+      parallelism: undefined,
+      checkpointing: { interval: 100, minPause: undefined },
+      restartStrategy: { type: 'none' as const },
+    };
     expect(jobSettings(ofModule, ofJob)).toEqual({
       applicationId: 'own',
       parallelism: 2,

@@ -58,7 +58,10 @@ export function compileOptions(options: StreamModuleOptions): CompiledStreamOpti
 }
 
 /** The options of `forRootAsync`: routes come from the module's definition, a token from there or from the options made. */
-export function compileAsyncOptions(options: StreamModuleOptions, atDefinition: StreamHttpOptions | false | undefined): CompiledStreamOptions {
+export function compileAsyncOptions(
+  options: StreamModuleOptions,
+  atDefinition: StreamHttpOptions | false | undefined,
+): CompiledStreamOptions {
   mustBeObject('StreamModule', options);
   if (options.http === false) throw nestErrors.asyncHttpTooLate({ option: 'http: false' });
   if (options.http?.prefix !== undefined) throw nestErrors.asyncHttpTooLate({ option: 'http.prefix' });
@@ -70,12 +73,17 @@ export function compileAsyncOptions(options: StreamModuleOptions, atDefinition: 
 export function compileHttp(http: StreamHttpOptions | false | undefined): CompiledHttp | undefined {
   if (http === false) return undefined;
   const given = http ?? {};
-  if (typeof given !== 'object') throw nestErrors.optionWrong({ option: 'http', expected: 'an object or false', actual: describeValue(given) });
+  if (typeof given !== 'object')
+    throw nestErrors.optionWrong({ option: 'http', expected: 'an object or false', actual: describeValue(given) });
   mustBeKnown('http.', given, ['prefix', 'token']);
   const { prefix = '', token } = given;
   const path = typeof prefix === 'string' ? prefix.replace(/^\/+|\/+$/g, '') : prefix;
   if (typeof path !== 'string' || (path !== '' && !PREFIX.test(path))) {
-    throw nestErrors.optionWrong({ option: 'http.prefix', expected: 'a path of letters, digits, ".", "_", "~", "-" and "/"', actual: describeValue(prefix) });
+    throw nestErrors.optionWrong({
+      option: 'http.prefix',
+      expected: 'a path of letters, digits, ".", "_", "~", "-" and "/"',
+      actual: describeValue(prefix),
+    });
   }
   if (token !== undefined && (typeof token !== 'string' || token.length < MIN_TOKEN_LENGTH)) {
     // The token itself must not reach a log.
@@ -119,7 +127,7 @@ function compileState(state: StateBackendFactory | StateWithSettings): { backend
     mustHaveMethods('state', state, ['open'], expected);
     return { backend: state, settings: {} };
   }
-  const { backend, ...settings } = state as StateWithSettings;
+  const { backend, ...settings } = state;
   mustHaveMethods('state.backend', backend, ['open'], expected);
   return { backend, settings };
 }

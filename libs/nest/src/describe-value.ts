@@ -10,5 +10,5 @@ export function describeValue(value: unknown): string {
     const keys = Object.keys(value);
     return keys.length === 0 ? 'an object without fields' : `an object with ${keys.slice(0, 8).join(', ')}`;
   }
-  return String(value);
+  return typeof value === 'symbol' ? value.toString() : `${value as number | boolean | bigint | null}`;
 }

@@ -1,3 +1,5 @@
+import { describeValue } from './describe-value.js';
+
 const MAX_CAUSES = 8;
 
 /** The messages of an error and its causes in one line, outermost first. */
@@ -7,7 +9,7 @@ export function causeChain(thrown: unknown): string {
   let at: unknown = thrown;
   while (at !== undefined && at !== null && !seen.has(at) && messages.length < MAX_CAUSES) {
     seen.add(at);
-    messages.push(at instanceof Error ? `${at.name === 'WeirError' ? '' : `${at.name}: `}${at.message}` : String(at));
+    messages.push(at instanceof Error ? `${at.name === 'WeirError' ? '' : `${at.name}: `}${at.message}` : describeValue(at));
     at = at instanceof Error ? at.cause : undefined;
   }
   return oneLine(messages.join(' Caused by: '));

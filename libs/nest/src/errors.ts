@@ -1,6 +1,6 @@
 import { defineErrors, error } from '@weir/core';
 
-/** Every error that @weir/nest throws by itself. All are `invalid`: an option, a decorator or a call is wrong, and trying again cannot help. */
+/** Every error that @weir/nest throws by itself. All are `invalid`: an option, a decorator or a call is wrong; trying again cannot help. */
 export const nestErrors = defineErrors({
   optionUnknown: error({
     code: 'NEST_OPTION_UNKNOWN',
@@ -13,7 +13,8 @@ export const nestErrors = defineErrors({
   optionWrong: error({
     code: 'NEST_OPTION_WRONG',
     kind: 'invalid',
-    message: (c: { option: string; expected: string; actual: string }) => `The option ${c.option} takes ${c.expected}, and ${c.actual} came.`,
+    message: (c: { option: string; expected: string; actual: string }) =>
+      `The option ${c.option} takes ${c.expected}, and ${c.actual} came.`,
     advice: 'Correct the value where StreamModule or @StreamJob is given it.',
     example: { option: 'shutdownTimeoutMs', expected: 'milliseconds from 100 to 600000', actual: '"soon"' },
   }),
@@ -21,7 +22,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_HTTP_TOO_LATE',
     kind: 'invalid',
     message: (c: { option: string }) =>
-      `The options made for StreamModule.forRootAsync contain ${c.option}, but routes are fixed before options are made; of http, only token may come from there.`,
+      `The options made for StreamModule.forRootAsync contain ${c.option}, but routes are fixed before options are made; ` +
+      'of http, only token may come from there.',
     advice: 'Give it beside useFactory instead: forRootAsync({ useFactory, http: ... }).',
     example: { option: 'http.prefix' },
   }),
@@ -29,7 +31,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_ASYNC_SOURCE_WRONG',
     kind: 'invalid',
     message: (c: { given: readonly string[] }) =>
-      `StreamModule.forRootAsync takes exactly one of useFactory, useClass and useExisting, and ${c.given.length === 0 ? 'none' : c.given.join(' and ')} came.`,
+      `StreamModule.forRootAsync takes exactly one of useFactory, useClass and useExisting, ` +
+      `and ${c.given.length === 0 ? 'none' : c.given.join(' and ')} came.`,
     advice: 'Keep the one that makes the options.',
     example: { given: ['useFactory', 'useClass'] },
   }),
@@ -44,7 +47,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_JOB_NOT_PROVIDED',
     kind: 'invalid',
     message: (c: { classes: readonly string[] }) =>
-      `There is no job to run: ${c.classes.join(', ')} carry @StreamJob, but no module of this application lists any of them among its providers.`,
+      `There is no job to run: ${c.classes.join(', ')} carry @StreamJob, ` +
+      'but no module of this application lists any of them among its providers.',
     advice: 'Add the job class to the providers of a module that the application imports.',
     example: { classes: ['TemperatureAlertsJob'] },
   }),
@@ -67,7 +71,8 @@ export const nestErrors = defineErrors({
   jobNameTwice: error({
     code: 'NEST_JOB_NAME_TWICE',
     kind: 'invalid',
-    message: (c: { name: string; classes: readonly string[] }) => `The job name "${c.name}" is taken by ${c.classes.length} providers: ${c.classes.join(', ')}.`,
+    message: (c: { name: string; classes: readonly string[] }) =>
+      `The job name "${c.name}" is taken by ${c.classes.length} providers: ${c.classes.join(', ')}.`,
     advice: 'Give each @StreamJob a name of its own, and list a job class in one module only.',
     example: { name: 'temperature-alerts', classes: ['TemperatureAlertsJob', 'AlertsJob'] },
   }),
@@ -75,21 +80,24 @@ export const nestErrors = defineErrors({
     code: 'NEST_APPLICATION_ID_TWICE',
     kind: 'invalid',
     message: (c: { applicationId: string; jobs: readonly string[] }) =>
-      `The jobs ${c.jobs.join(', ')} share the applicationId "${c.applicationId}", which names consumer group, transactional ids and internal topics: they would fence each other.`,
+      `The jobs ${c.jobs.join(', ')} share the applicationId "${c.applicationId}", ` +
+      'which names consumer group, transactional ids and internal topics: they would fence each other.',
     advice: 'Give each job its own: @StreamJob({ name, settings: { applicationId } }).',
     example: { applicationId: 'alerts', jobs: ['temperature-alerts', 'humidity-alerts'] },
   }),
   injectOutsideDefine: error({
     code: 'NEST_INJECT_OUTSIDE_DEFINE',
     kind: 'invalid',
-    message: (c: { className: string }) => `inject(${c.className}) was called outside of a job's define, where it cannot know whose dependencies to use.`,
+    message: (c: { className: string }) =>
+      `inject(${c.className}) was called outside of a job's define, where it cannot know whose dependencies to use.`,
     advice: 'Call it inside define, in place of the factory: .flatMap(name, inject(TheFunction)).',
     example: { className: 'TemperatureChangeAlert' },
   }),
   injectUnresolved: error({
     code: 'NEST_INJECT_UNRESOLVED',
     kind: 'invalid',
-    message: (c: { className: string; job: string }) => `The dependencies of ${c.className}, which the job "${c.job}" injects, cannot be resolved.`,
+    message: (c: { className: string; job: string }) =>
+      `The dependencies of ${c.className}, which the job "${c.job}" injects, cannot be resolved.`,
     advice: "Make them available to the module that provides the job; Nest's own words are the cause.",
     example: { className: 'TemperatureChangeAlert', job: 'temperature-alerts' },
   }),
@@ -97,7 +105,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_INJECT_TOO_EARLY',
     kind: 'invalid',
     message: (c: { className: string; job: string }) =>
-      `The factory made by inject(${c.className}) in the job "${c.job}" was called before the job started, when its dependencies were not resolved yet.`,
+      `The factory made by inject(${c.className}) in the job "${c.job}" was called before the job started, ` +
+      'when its dependencies were not resolved yet.',
     advice: 'Hand the factory to an operator and do not call it in define.',
     example: { className: 'TemperatureChangeAlert', job: 'temperature-alerts' },
   }),

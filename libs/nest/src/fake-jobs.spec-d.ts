@@ -1,5 +1,17 @@
 import { silentTelemetry } from '@weir/core';
-import type { Cancel, Clock, CreateJob, Job, JobDefinition, JobOutcome, JobOverview, JobPorts, JobSettings, JobStatus, TaskOverview } from '@weir/core';
+import type {
+  Cancel,
+  Clock,
+  CreateJob,
+  Job,
+  JobDefinition,
+  JobOutcome,
+  JobOverview,
+  JobPorts,
+  JobSettings,
+  JobStatus,
+  TaskOverview,
+} from '@weir/core';
 import type { LogLines } from './log-lines.js';
 import type { StreamModuleOptions } from './options.js';
 import type { ProcessHost } from './process-host.js';
@@ -30,7 +42,20 @@ export class FakeJob implements Job {
     const { applicationId } = this.settings;
     const checkpoints = { completed: 7, failed: 1, latest: { id: 7, completedAt: 5000, durationMs: 12, bytes: 345 } };
     const id = Buffer.from(name.padEnd(16).slice(0, 16)).toString('hex');
-    return { id, name, applicationId, status, reason, startedAt: 1000, statusSince: 2000, parallelism: 2, maxParallelism: 128, tasks, checkpoints, failures: [] };
+    return {
+      id,
+      name,
+      applicationId,
+      status,
+      reason,
+      startedAt: 1000,
+      statusSince: 2000,
+      parallelism: 2,
+      maxParallelism: 128,
+      tasks,
+      checkpoints,
+      failures: [],
+    };
   }
 
   isReady(): boolean {
@@ -138,7 +163,12 @@ export const options = (more: Partial<StreamModuleOptions> = {}): StreamModuleOp
   ...more,
 });
 
-export const ports = (clock: Clock): JobPorts => ({ log: { open: notOpened }, state: { kind: 'memory', open: notOpened }, clock, telemetry: silentTelemetry });
+export const ports = (clock: Clock): JobPorts => ({
+  log: { open: notOpened },
+  state: { kind: 'memory', open: notOpened },
+  clock,
+  telemetry: silentTelemetry,
+});
 
 export const task = (index: number, more: Partial<TaskOverview> = {}): TaskOverview => ({
   subTopology: 0,

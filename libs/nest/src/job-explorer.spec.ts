@@ -39,7 +39,10 @@ interface Found {
   readonly lines: string[];
 }
 
-async function explored(providers: Provider[], more: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = []): Promise<Found> {
+async function explored(
+  providers: Provider[],
+  more: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']> = [],
+): Promise<Found> {
   @Module({ providers })
   class Feature {}
   const jobs = new FakeJobs();
@@ -70,7 +73,10 @@ describe('finding jobs', () => {
   });
 
   it('finds a job that a factory made, once, also under an alias', async () => {
-    const { jobs } = await explored([{ provide: 'made', useFactory: () => new SecondJob() }, { provide: 'alias', useExisting: 'made' }]);
+    const { jobs } = await explored([
+      { provide: 'made', useFactory: () => new SecondJob() },
+      { provide: 'alias', useExisting: 'made' },
+    ]);
     expect(jobs.made.map((job) => job.name)).toEqual(['second']);
   });
 
@@ -88,7 +94,9 @@ describe('finding jobs', () => {
   });
 
   it('refuses to start where every decorated class was forgotten', async () => {
-    await expect(explored([Settings])).rejects.toThrow(/no job to run: FirstJob, SecondJob.*no module of this application lists.*NEST_JOB_NOT_PROVIDED/);
+    await expect(explored([Settings])).rejects.toThrow(
+      /no job to run: FirstJob, SecondJob.*no module of this application lists.*NEST_JOB_NOT_PROVIDED/,
+    );
   });
 
   it('refuses a decorated class without define', async () => {
@@ -133,7 +141,9 @@ describe('finding jobs', () => {
   });
 
   it('refuses to be configured twice, for each would run every job', async () => {
-    await expect(explored([SecondJob], [StreamModule.forRoot(options({ applicationId: 'other' }))])).rejects.toThrow(/configured 2 times.*NEST_MODULE_TWICE/);
+    await expect(explored([SecondJob], [StreamModule.forRoot(options({ applicationId: 'other' }))])).rejects.toThrow(
+      /configured 2 times.*NEST_MODULE_TWICE/,
+    );
   });
 });
 

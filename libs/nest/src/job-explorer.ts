@@ -48,7 +48,9 @@ export class JobExplorer {
       jobs.push(foundJob(wrapper, found.target, found.options));
     }
     mustHaveOwnNames(jobs);
-    const forgotten = decoratedClasses().filter((target) => !provided.has(target)).map((target) => target.name);
+    const forgotten = decoratedClasses()
+      .filter((target) => !provided.has(target))
+      .map((target) => target.name);
     if (jobs.length === 0 && forgotten.length > 0) throw nestErrors.jobNotProvided({ classes: forgotten });
     return { jobs, forgotten };
   }

@@ -261,7 +261,9 @@ describe('telemetry of the runner', () => {
     await module.init();
     job('alerts').moveTo('RUNNING');
     expect(seen).toEqual(['job-status', 'job-status', 'job-status']);
-    expect(lines.filter((line) => line.startsWith('warn'))).toEqual([expect.stringMatching(/option telemetry threw on the event job-status.*mine/)]);
+    expect(lines.filter((line) => line.startsWith('warn'))).toEqual([
+      expect.stringMatching(/option telemetry threw on the event job-status.*mine/),
+    ]);
     expect(lines).toContain('log alerts: INITIALIZING -> RUNNING');
     await module.close();
   });
@@ -290,7 +292,9 @@ describe('StreamModule.forRootAsync', () => {
 
   it('takes options from a class that it makes, or one that exists', async () => {
     expect(await compiledWith({ useClass: Config })).toMatchObject({ settings: { applicationId: 'from-config' } });
-    expect(await compiledWith({ imports: [ConfigModule], useExisting: Config })).toMatchObject({ settings: { applicationId: 'from-config' } });
+    expect(await compiledWith({ imports: [ConfigModule], useExisting: Config })).toMatchObject({
+      settings: { applicationId: 'from-config' },
+    });
   });
 
   it('refuses wrong options when the application starts', async () => {

@@ -74,7 +74,7 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     this.#lines = lines;
     this.#explorer = explorer;
     const { log, state, clock } = options;
-    feed.timedBy(clock.wall);
+    feed.timedBy(() => clock.wall());
     const own = guarded(options.telemetry, lines);
     const telemetry = combineTelemetry(new LoggerTelemetry(lines, clock), new OpenTelemetry(clock), feed, own);
     this.#ports = Object.freeze({ log, state, clock, telemetry });
@@ -180,7 +180,9 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
       // N2: a job that breaks its promise must not keep the process from ending; what it had not committed is replayed.
       const cancel = clock.after(shutdownTimeoutMs + GRACE_MS, () => {
         const names = [...open].map((job) => job.name).join(', ');
-        this.#lines.error(`${names}: not stopped after ${shutdownTimeoutMs + GRACE_MS} ms, left behind; uncommitted records are replayed at the next start`);
+        this.#lines.error(
+          `${names}: not stopped after ${shutdownTimeoutMs + GRACE_MS} ms, left behind; uncommitted records are replayed at the next start`,
+        );
         resolve();
       });
       void Promise.all(stopped).then(() => {
@@ -215,7 +217,10 @@ function guarded(telemetry: Telemetry, lines: LogLines): Telemetry {
       try {
         telemetry.emit(event);
       } catch (thrown) {
-        if (!said) lines.warn(`The option telemetry threw on the event ${event.type}, which it must not; later throws are not logged: ${causeChain(thrown)}`);
+        if (!said)
+          lines.warn(
+            `The option telemetry threw on the event ${event.type}, which it must not; later throws are not logged: ${causeChain(thrown)}`,
+          );
         said = true;
       }
     },

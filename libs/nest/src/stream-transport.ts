@@ -77,7 +77,7 @@ export class StreamTransport {
   }
 
   on<E extends keyof StreamTransportEvents>(event: E, callback: StreamTransportEvents[E]): this {
-    this.#listeners.push({ event, callback: callback as (event: JobStatusEvent) => void });
+    this.#listeners.push({ event, callback: callback });
     return this;
   }
 
@@ -115,7 +115,8 @@ export class StreamTransport {
 type Named = Pick<JobOverview, 'name' | 'status'>;
 
 /** The event may come before the overview shows it. */
-const withChange = (job: JobOverview, event: JobStatusEvent): Named => (job.name === event.job ? { name: job.name, status: event.to } : job);
+const withChange = (job: JobOverview, event: JobStatusEvent): Named =>
+  job.name === event.job ? { name: job.name, status: event.to } : job;
 
 export function transportStatus(jobs: readonly Named[]): StreamTransportStatus {
   if (jobs.some((job) => job.status === 'FAILING' || job.status === 'FAILED')) return 'failed';

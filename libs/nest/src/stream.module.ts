@@ -38,7 +38,11 @@ export class StreamModule {
 
     if (useFactory !== undefined) {
       const make = useFactory as (...dependencies: unknown[]) => StreamModuleOptions | Promise<StreamModuleOptions>;
-      const provider = { provide: STREAM_OPTIONS, inject, useFactory: async (...dependencies: unknown[]) => compile(await make(...dependencies)) };
+      const provider = {
+        provide: STREAM_OPTIONS,
+        inject,
+        useFactory: async (...dependencies: unknown[]) => compile(await make(...dependencies)),
+      };
       return definition(provider, routes, imports);
     }
     const factory: InjectionToken = (useClass ?? useExisting)!;

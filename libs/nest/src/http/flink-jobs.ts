@@ -78,7 +78,11 @@ export function flinkJob(job: JobOverview, now: number): FlinkJob {
  * The page of one job: a vertex for each sub-topology, whose subtasks are its tasks.
  * @param reached wall-clock milliseconds at which the job last came into its statuses
  */
-export function flinkJobDetail(job: JobOverview, reached: Readonly<Partial<Record<JobStatus, number>>>, now: number): Readonly<Record<string, unknown>> {
+export function flinkJobDetail(
+  job: JobOverview,
+  reached: Readonly<Partial<Record<JobStatus, number>>>,
+  now: number,
+): Readonly<Record<string, unknown>> {
   const vertices = [...new Set(job.tasks.map((task) => task.subTopology))].map((subTopology) => vertex(job, subTopology, now));
   const statusCounts: Record<string, number> = zeroes();
   for (const { status } of vertices) statusCounts[status] = (statusCounts[status] ?? 0) + 1;
@@ -144,7 +148,8 @@ const planNode = (of: Vertex): Readonly<Record<string, unknown>> => ({
 });
 
 /** 32 hexadecimal digits that stay the same over restarts: the first 16 bytes of SHA-256 over job id and sub-topology. */
-const vertexId = (jid: string, subTopology: number): string => createHash('sha256').update(`${jid}/${subTopology}`).digest('hex').slice(0, 32);
+const vertexId = (jid: string, subTopology: number): string =>
+  createHash('sha256').update(`${jid}/${subTopology}`).digest('hex').slice(0, 32);
 
 /** The least advanced of its tasks speaks for a vertex, a failed one before all. */
 function vertexStatus(tasks: readonly TaskOverview[]): TaskStatus {

@@ -78,6 +78,9 @@ function missingOf(job: JobOverview, rewrite: Rewrite): string[] {
 
 function missingTask(task: TaskOverview): string {
   const { restore } = task;
-  const progress = task.status === 'INITIALIZING' && restore !== undefined ? `, ${restore.remaining} records left to restore, about ${Math.ceil(restore.etaMs / 1000)} s` : '';
+  const progress =
+    task.status === 'INITIALIZING' && restore !== undefined
+      ? `, ${restore.remaining} records left to restore, about ${Math.ceil(restore.etaMs / 1000)} s`
+      : '';
   return `task ${taskName(task)} is ${task.status}${progress}`;
 }

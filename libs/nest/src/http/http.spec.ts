@@ -80,11 +80,23 @@ describe('health over HTTP', () => {
   it('is live and not ready while a job waits, and says what for', async () => {
     const { job, call } = await serve();
     job.reason = 'topic sensor-readings does not exist';
-    job.tasks = [task(0), task(1, { status: 'INITIALIZING', restore: { fromLocalState: true, rebuildReason: undefined, records: 5, remaining: 2000, etaMs: 1500 } })];
-    expect(await call('/health/live')).toMatchObject({ status: 200, body: { status: 'up', jobs: [{ name: 'alerts', status: 'INITIALIZING' }] } });
+    job.tasks = [
+      task(0),
+      task(1, {
+        status: 'INITIALIZING',
+        restore: { fromLocalState: true, rebuildReason: undefined, records: 5, remaining: 2000, etaMs: 1500 },
+      }),
+    ];
+    expect(await call('/health/live')).toMatchObject({
+      status: 200,
+      body: { status: 'up', jobs: [{ name: 'alerts', status: 'INITIALIZING' }] },
+    });
     const { status, body } = await call('/health/ready');
     expect(status).toBe(503);
-    const missing = ['status INITIALIZING (topic sensor-readings does not exist)', 'task 0-1 is INITIALIZING, 2000 records left to restore, about 2 s'];
+    const missing = [
+      'status INITIALIZING (topic sensor-readings does not exist)',
+      'task 0-1 is INITIALIZING, 2000 records left to restore, about 2 s',
+    ];
     expect(body).toEqual({
       status: 'not ready',
       reason: `job alerts: ${missing.join(', ')}`,
@@ -95,7 +107,10 @@ describe('health over HTTP', () => {
   it('is ready once every task runs', async () => {
     const { job, call } = await serve();
     job.moveTo('RUNNING');
-    expect(await call('/health/ready')).toMatchObject({ status: 200, body: { status: 'ready', jobs: [{ name: 'alerts', status: 'RUNNING' }] } });
+    expect(await call('/health/ready')).toMatchObject({
+      status: 200,
+      body: { status: 'ready', jobs: [{ name: 'alerts', status: 'RUNNING' }] },
+    });
     job.tasks = [task(0, { status: 'CREATED' })];
     expect(await call('/health/ready')).toMatchObject({ status: 503, body: { reason: 'job alerts: task 0-0 is CREATED' } });
   });
@@ -109,7 +124,10 @@ describe('health over HTTP', () => {
     job.end({ status: 'FAILED', error: new Error('bytes "secret" at sensor-readings-0 offset 7 [RECORD_UNREADABLE]') });
     const { status, body } = await call('/health/live');
     expect(status).toBe(503);
-    expect(body).toMatchObject({ status: 'down', reason: 'job alerts has FAILED: bytes "secret" at sensor-readings-0 offset 7 [RECORD_UNREADABLE]' });
+    expect(body).toMatchObject({
+      status: 'down',
+      reason: 'job alerts has FAILED: bytes "secret" at sensor-readings-0 offset 7 [RECORD_UNREADABLE]',
+    });
   });
 
   it('answers probes from elsewhere without a token, with codes in place of texts', async () => {
@@ -133,20 +151,30 @@ describe("jobs over HTTP, in Flink's shape", () => {
     const { job, call } = await serve();
     job.moveTo('RUNNING');
     // As Flink's command line asks: a GET with a JSON body is what it sends, which fetch refuses; headers suffice here.
-    const { status, body } = await call(`${version}/jobs/overview`, { headers: { 'content-type': 'application/json; charset=UTF-8', connection: 'close' } });
+    const { status, body } = await call(`${version}/jobs/overview`, {
+      headers: { 'content-type': 'application/json; charset=UTF-8', connection: 'close' },
+    });
     expect(status).toBe(200);
     const { jobs } = body as { jobs: Record<string, unknown>[] };
     expect(Object.keys(body as object)).toEqual(['jobs']);
     for (const key of ['jid', 'name', 'state', 'start-time', 'end-time', 'duration', 'last-modification', 'tasks', 'pending-operators']) {
       expect(jobs[0]).toHaveProperty([key], expect.anything());
     }
-    expect(jobs[0]).toMatchObject({ name: 'alerts', state: 'RUNNING', tasks: { total: 0 }, weir: { applicationId: 'app', checkpoints: { completed: 7 } } });
+    expect(jobs[0]).toMatchObject({
+      name: 'alerts',
+      state: 'RUNNING',
+      tasks: { total: 0 },
+      weir: { applicationId: 'app', checkpoints: { completed: 7 } },
+    });
   });
 
   it.each(['', '/v1'])('have a page under %s/jobs/:jid, by id in either case', async (version) => {
     const { job, call } = await serve();
     const { id } = job.overview();
-    expect(await call(`${version}/jobs/${id}`)).toMatchObject({ status: 200, body: { jid: id, timestamps: { INITIALIZING: 2000 }, plan: { type: 'STREAMING' } } });
+    expect(await call(`${version}/jobs/${id}`)).toMatchObject({
+      status: 200,
+      body: { jid: id, timestamps: { INITIALIZING: 2000 }, plan: { type: 'STREAMING' } },
+    });
     expect((await call(`${version}/jobs/${id.toUpperCase()}`)).status).toBe(200);
   });
 
@@ -200,8 +228,10 @@ describe('routes within an application', () => {
 
   it('lie under the prefix, and nowhere else', async () => {
     const { call } = await serve({ prefix: '/ops/streams/' });
-    for (const path of ['/ops/streams/health/live', '/ops/streams/jobs/overview', '/ops/streams/v1/jobs/overview']) expect((await call(path)).status).toBe(200);
-    for (const path of ['/health/live', '/jobs/overview', '/v1/jobs/overview']) expect((await call(path)).body).toMatchObject({ statusCode: 404 });
+    for (const path of ['/ops/streams/health/live', '/ops/streams/jobs/overview', '/ops/streams/v1/jobs/overview'])
+      expect((await call(path)).status).toBe(200);
+    for (const path of ['/health/live', '/jobs/overview', '/v1/jobs/overview'])
+      expect((await call(path)).body).toMatchObject({ statusCode: 404 });
   });
 
   it('are none where http is false', async () => {

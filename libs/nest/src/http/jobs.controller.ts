@@ -19,7 +19,7 @@ export class JobsRoutes {
   constructor(runner: StreamRunner, feed: JobStatusFeed, @Inject(STREAM_OPTIONS) options: CompiledStreamOptions) {
     this.#runner = runner;
     this.#feed = feed;
-    this.#wall = options.clock.wall;
+    this.#wall = () => options.clock.wall();
   }
 
   @Get('overview')
@@ -39,6 +39,8 @@ export class JobsRoutes {
 
   @All(['', '*rest'])
   unknown(@Req() request: { readonly method: string; readonly url: string }): never {
-    throw new NotFoundException(`Not found: ${request.method} ${request.url.split('?')[0]}. Weir does not offer this part of Flink's REST API.`);
+    throw new NotFoundException(
+      `Not found: ${request.method} ${request.url.split('?')[0]}. Weir does not offer this part of Flink's REST API.`,
+    );
   }
 }

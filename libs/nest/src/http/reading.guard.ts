@@ -19,9 +19,13 @@ export class ReadingGuard implements CanActivate {
       case 'granted':
         return true;
       case 'loopback-only':
-        throw new ForbiddenException('Jobs are shown on loopback alone, because no token is configured. Set http.token of StreamModule to read them from elsewhere.');
+        throw new ForbiddenException(
+          'Jobs are shown on loopback alone, because no token is configured. Set http.token of StreamModule to read them from elsewhere.',
+        );
       case 'token-missing':
-        throw new UnauthorizedException('Beyond loopback, jobs are shown to bearers of the token alone: send the header "Authorization: Bearer <token>".');
+        throw new UnauthorizedException(
+          'Beyond loopback, jobs are shown to bearers of the token alone: send the header "Authorization: Bearer <token>".',
+        );
       case 'token-wrong':
         throw new UnauthorizedException('The bearer token is not the one that http.token of StreamModule configures.');
     }

@@ -10,10 +10,13 @@ describe('who may read', () => {
     expect(accessOf(from(address), undefined)).toBe('granted');
   });
 
-  it.each(['10.0.0.1', '128.0.0.1', '::2', '::ffff:10.0.0.1', '127.0.0.1.evil.example', '127.0.0', '', undefined])('does not take %s for loopback', (address) => {
-    expect(isLoopback(address)).toBe(false);
-    expect(accessOf(from(address), undefined)).toBe('loopback-only');
-  });
+  it.each(['10.0.0.1', '128.0.0.1', '::2', '::ffff:10.0.0.1', '127.0.0.1.evil.example', '127.0.0', '', undefined])(
+    'does not take %s for loopback',
+    (address) => {
+      expect(isLoopback(address)).toBe(false);
+      expect(accessOf(from(address), undefined)).toBe('loopback-only');
+    },
+  );
 
   it('asks everyone else for the token, and takes nothing but it', () => {
     expect(accessOf(from('10.0.0.1'), TOKEN)).toBe('token-missing');

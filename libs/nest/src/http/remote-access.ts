@@ -47,4 +47,7 @@ interface HttpRequest {
 }
 
 /** The requester of a request of Express or Fastify: both have the socket and the headers of Node's request. */
-export const requesterOf = (request: HttpRequest): Requester => ({ remoteAddress: request.socket?.remoteAddress, headers: request.headers });
+export const requesterOf = (request: HttpRequest): Requester => ({
+  remoteAddress: request.socket?.remoteAddress,
+  headers: request.headers,
+});

@@ -31,7 +31,11 @@ const OF_TASK: Readonly<Record<string, (task: JobOverview['tasks'][number]) => V
  * Observes overviews whenever OpenTelemetry collects; without an SDK that is never.
  * @returns what ends it
  */
-export function observeJobs(overviews: () => readonly JobOverview[], clock: Clock, meter: Meter = metrics.getMeter(INSTRUMENTATION)): () => void {
+export function observeJobs(
+  overviews: () => readonly JobOverview[],
+  clock: Clock,
+  meter: Meter = metrics.getMeter(INSTRUMENTATION),
+): () => void {
   const running = meter.createObservableGauge('weir.numRunningJobs');
   const ofJob = new Map(Object.keys(OF_JOB).map((name) => [name, meter.createObservableGauge(`weir.job.${name}`)]));
   const ofTask = new Map(Object.keys(OF_TASK).map((name) => [name, meter.createObservableGauge(`weir.task.${name}`)]));
@@ -59,4 +63,5 @@ function observeDefined(result: BatchObservableResult, gauge: Observable, value:
 }
 
 /** Flink's CURRENT_TIME: milliseconds since the job came into the status, 0 when it is in another. */
-const timeIn = (status: JobStatus, job: JobOverview, now: number): number => (job.status === status ? Math.max(0, now - job.statusSince) : 0);
+const timeIn = (status: JobStatus, job: JobOverview, now: number): number =>
+  job.status === status ? Math.max(0, now - job.statusSince) : 0;

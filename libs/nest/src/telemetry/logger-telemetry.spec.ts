@@ -4,7 +4,15 @@ import { RecordedLines, SteppedClock } from '../fake-jobs.spec-d.js';
 import { LoggerTelemetry } from './logger-telemetry.js';
 
 const task = { job: 'alerts', subTopology: 0, task: taskIndex(3) };
-const progress = (remaining: number) => ({ type: 'restore-progress' as const, ...task, remaining, records: 100 - remaining, elapsedMs: 500, rate: 200, etaMs: remaining * 5 });
+const progress = (remaining: number) => ({
+  type: 'restore-progress' as const,
+  ...task,
+  remaining,
+  records: 100 - remaining,
+  elapsedMs: 500,
+  rate: 200,
+  etaMs: remaining * 5,
+});
 
 describe('telemetry as lines of a log', () => {
   let recorded: RecordedLines;
@@ -42,7 +50,16 @@ describe('telemetry as lines of a log', () => {
   });
 
   it('logs no line for commits and completed checkpoints', () => {
-    telemetry.emit({ type: 'task-commit', ...task, checkpoint: checkpointId(1), recordsIn: 1, recordsOut: 1, stateChanges: 1, bytes: 9, durationMs: 2 });
+    telemetry.emit({
+      type: 'task-commit',
+      ...task,
+      checkpoint: checkpointId(1),
+      recordsIn: 1,
+      recordsOut: 1,
+      stateChanges: 1,
+      bytes: 9,
+      durationMs: 2,
+    });
     telemetry.emit({ type: 'checkpoint-completed', job: 'alerts', checkpoint: checkpointId(1), durationMs: 3 });
     expect(recorded.lines).toEqual([]);
   });

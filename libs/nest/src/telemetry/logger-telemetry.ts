@@ -90,7 +90,8 @@ export class LoggerTelemetry implements Telemetry {
     if (last !== undefined && now - last < RESTORE_LINE_EVERY_MS) return;
     this.#restoreLogged.set(id, now);
     this.#lines.log(
-      `${id}: restoring: ${event.records} records at ${Math.round(event.rate)}/s, ${event.remaining} remaining, about ${seconds(event.etaMs)} left`,
+      `${id}: restoring: ${event.records} records at ${Math.round(event.rate)}/s, ` +
+        `${event.remaining} remaining, about ${seconds(event.etaMs)} left`,
     );
   }
 }

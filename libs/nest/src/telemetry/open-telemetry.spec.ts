@@ -9,7 +9,16 @@ import { OpenTelemetry } from './open-telemetry.js';
 
 const task = { job: 'alerts', subTopology: 0, task: taskIndex(3) };
 const labels = { job_name: 'alerts', task_name: '0', subtask_index: 3 };
-const commit = { type: 'task-commit' as const, ...task, checkpoint: checkpointId(5), recordsIn: 100, recordsOut: 7, stateChanges: 9, bytes: 800, durationMs: 40 };
+const commit = {
+  type: 'task-commit' as const,
+  ...task,
+  checkpoint: checkpointId(5),
+  recordsIn: 100,
+  recordsOut: 7,
+  stateChanges: 9,
+  bytes: 800,
+  durationMs: 40,
+};
 
 interface Span {
   readonly name: string;
@@ -41,7 +50,8 @@ class Recorder {
   collect(): Map<string, number> {
     const seen = new Map<string, number>();
     const observe = (gauge: { name: string }, value: number, attributes?: Attributes): void => {
-      seen.set(`${gauge.name}${attributes?.['subtask_index'] === undefined ? '' : `#${String(attributes['subtask_index'])}`}`, value);
+      const index = attributes?.['subtask_index'];
+      seen.set(typeof index === 'number' ? `${gauge.name}#${index}` : gauge.name, value);
     };
     for (const callback of this.callbacks) void callback({ observe } as never);
     return seen;
@@ -80,7 +90,15 @@ describe('telemetry as OpenTelemetry', () => {
 
   it('makes one span of a restore, at its end, and one of the next', () => {
     const { recorder, telemetry } = rig();
-    const progress = (remaining: number) => ({ type: 'restore-progress' as const, ...task, remaining, records: 100, elapsedMs: 2000, rate: 50, etaMs: 0 });
+    const progress = (remaining: number) => ({
+      type: 'restore-progress' as const,
+      ...task,
+      remaining,
+      records: 100,
+      elapsedMs: 2000,
+      rate: 50,
+      etaMs: 0,
+    });
     telemetry.emit(progress(10));
     telemetry.emit(progress(0));
     telemetry.emit(progress(0));

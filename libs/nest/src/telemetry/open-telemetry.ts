@@ -55,10 +55,19 @@ export class OpenTelemetry implements Telemetry {
         return;
       case 'checkpoint-completed':
         this.#counters.completed.add(1, { job_name: event.job });
-        return this.#span('Checkpoint', event.durationMs, { job_name: event.job, checkpointId: event.checkpoint, checkpointStatus: 'COMPLETED' });
+        return this.#span('Checkpoint', event.durationMs, {
+          job_name: event.job,
+          checkpointId: event.checkpoint,
+          checkpointStatus: 'COMPLETED',
+        });
       case 'checkpoint-failed':
         this.#counters.failed.add(1, { job_name: event.job });
-        return this.#span('Checkpoint', 0, { job_name: event.job, checkpointId: event.checkpoint, checkpointStatus: 'FAILED' }, event.reason);
+        return this.#span(
+          'Checkpoint',
+          0,
+          { job_name: event.job, checkpointId: event.checkpoint, checkpointStatus: 'FAILED' },
+          event.reason,
+        );
       case 'job-waiting':
       case 'job-notice':
       case 'store-rebuild':
