@@ -1,4 +1,4 @@
-import { ByteWriter } from './byte-writer.js';
+import { type ByteWriter } from './byte-writer.js';
 
 /**
  * Header blocks: the headers of one record as bytes, so that they pass from input to output without being parsed.

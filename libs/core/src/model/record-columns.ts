@@ -57,7 +57,7 @@ export class RecordColumns {
 }
 
 function grown<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from as never);
+  to.set(from);
   return to;
 }
 

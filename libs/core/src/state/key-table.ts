@@ -38,7 +38,7 @@ export class KeyTable<K = unknown> {
   #missing: KeyEntry<K>[] = [];
   #dirty: KeyEntry<K>[] = [];
   #applied = 0;
-  #hand: Iterator<KeyEntry<K>> | undefined;
+  #hand: IterableIterator<KeyEntry<K>> | undefined;
   /** The entry of the record that is processed; undefined between records. */
   current: KeyEntry<K> | undefined;
 
@@ -182,8 +182,8 @@ export class KeyTable<K = unknown> {
   #nextEntry(): KeyEntry<K> | undefined {
     for (let turn = 0; turn < 2; turn++) {
       this.#hand ??= this.#entries.values();
-      const { done, value } = this.#hand.next();
-      if (done !== true) return value;
+      const next = this.#hand.next();
+      if (next.done !== true) return next.value;
       this.#hand = undefined;
     }
     return undefined;

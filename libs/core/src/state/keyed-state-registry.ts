@@ -1,5 +1,4 @@
 import { errors } from '../errors/errors.js';
-import type { Codec } from '../codec/codec.js';
 import type { ValueStateDescriptor } from './descriptors.js';
 import { type KeyTable, MAX_STATES_PER_TABLE } from './key-table.js';
 import type { StateDeclaration } from './state-catalogue.js';
@@ -42,7 +41,7 @@ export class KeyedStateRegistry {
     if (other !== undefined) throw this.#refuse(name, `its id ${id} is that of ${other}`, 'Rename one of the two.');
     this.takenIds.set(id, `state ${name} of operator ${this.operator}`);
     this.#declared.set(name, { kind: 'value', codec: codec.id, version: codec.version, id });
-    const ordinal = this.table.declare({ stateId: id, operator: this.operator, name, codec: codec as Codec<unknown> });
+    const ordinal = this.table.declare({ stateId: id, operator: this.operator, name, codec: codec });
     return new TableValueState(this.table, ordinal, name, this.operator);
   }
 

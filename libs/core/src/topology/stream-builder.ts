@@ -57,7 +57,7 @@ export class Stream<K, V> {
    * @param name names the sink in messages and metrics; unique in the job
    */
   sink(name: string, to: Topic<NonNullable<K>, V>): void {
-    this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to as Topic<unknown, unknown> }));
+    this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to }));
   }
 }
 
@@ -107,7 +107,7 @@ export class KeyedStream<K, V> {
       name,
       type,
       input: this.node,
-      factory: factory as () => KeyedFunction<unknown>,
+      factory: factory,
     }));
     return new Stream(this.builder, node);
   }
@@ -120,7 +120,7 @@ export class GraphBuilder implements StreamBuilder {
   constructor(private readonly job: string) {}
 
   source<K, V>(name: string, from: Topic<K, V>, options: SourceOptions = {}): Stream<K | null, V> {
-    const node = this.add((id) => ({ kind: 'source', id, name, topic: from as Topic<unknown, unknown>, start: options.start ?? 'earliest' }));
+    const node = this.add((id) => ({ kind: 'source', id, name, topic: from, start: options.start ?? 'earliest' }));
     return new Stream(this, node);
   }
 
@@ -132,7 +132,7 @@ export class GraphBuilder implements StreamBuilder {
         'Key a topic by the key that it is partitioned by, and say so: { alreadyPartitioned: { partitioner: "auto" } }.',
       );
     }
-    const node = this.add((id) => ({ kind: 'keyBy', id, name: `keyBy-${id}`, input, keyCodec: codec as Codec<unknown>, selector, alreadyPartitioned }));
+    const node = this.add((id) => ({ kind: 'keyBy', id, name: `keyBy-${id}`, input, keyCodec: codec, selector, alreadyPartitioned }));
     return new KeyedStream(this, node);
   }
 
