@@ -91,6 +91,22 @@ export const errors = defineErrors({
     advice: 'If a newer Weir wrote it, run that version; otherwise start anew with another applicationId.',
     example: { changelog: 'app-0-0-changelog-2', problem: 'version 9, and this Weir reads up to 1' },
   }),
+  barrierUnreadable: error({
+    code: 'BARRIER_UNREADABLE',
+    kind: 'invalid',
+    message: (c: { offset: number; version: number | undefined }) =>
+      `The record without a key at offset ${c.offset} of a repartition topic is no barrier that this Weir reads (version ${c.version ?? 'none'}).`,
+    advice: 'Nobody but Weir writes to a repartition topic; if a newer Weir did, run that version.',
+    example: { offset: 12, version: 9 },
+  }),
+  barrierFromStranger: error({
+    code: 'BARRIER_FROM_STRANGER',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; writer: string; writers: string }) =>
+      `A barrier in ${c.topic} partition ${c.partition} is from task ${c.writer}; expected one of ${c.writers}.`,
+    advice: 'Two jobs share an applicationId, or the job was changed: give each its own, or bring the former definition back.',
+    example: { topic: 'app-0-shuffle-0-repartition', partition: 1, writer: '0-9', writers: '0-0, 0-1' },
+  }),
   changelogBlocked: error({
     code: 'CHANGELOG_BLOCKED',
     kind: 'restart-task',

@@ -1,7 +1,7 @@
 import type { RoundEnd } from '../checkpoint/round.js';
 import { errors } from '../errors/errors.js';
 import { incarnation, NO_GENERATION } from '../model/brands.js';
-import type { Log } from '../ports/log.js';
+import type { Log, TopicDescription } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import { CommitPermit, type Ownership } from '../task/commit-permit.js';
 import { Signal } from '../task/signal.js';
@@ -12,13 +12,14 @@ import type { JobGraph } from '../topology/graph.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
 import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';
-import { groupId } from './internal-topics.js';
+import { changelogTopic, groupId } from './internal-topics.js';
 import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
 import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
-import { cutGraph, type PlannedSubTopology, planSubTopology, planTasks } from './job-plan.js';
+import { cutGraph } from './cut-graph.js';
+import { type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
 import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
-import { ensureChangelog, ensureOutput, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
+import { ensureChangelog, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
 import { TaskSlots } from './task-slots.js';
 
 /**
@@ -133,27 +134,31 @@ class StreamJob implements Job {
     if (log === undefined) return;
     this.#log = log;
     const subTopologies = cutGraph(graph);
-    const inputs = await waitForInputs(log, subTopologies.flatMap(({ sources }) => sources.map((source) => source.topic.topic)), topics);
-    if (inputs === undefined) return;
-    const planned = subTopologies.map((sub) => planSubTopology(this.name, sub, this.settings, FIRST_LIFE, inputs));
-    const plans: TaskPlan[] = [];
-    for (const sub of planned) plans.push(...(await this.#planTasks(log, sub, topics)));
-    if (this.#stopping) return;
+    const sources = await waitForInputs(log, subTopologies.flatMap(({ sources: each }) => each.map((source) => source.topic.topic)), topics);
+    if (sources === undefined) return;
+    const context: PlanContext = { job: this.name, settings: this.settings, incarnation: FIRST_LIFE };
+    const sized = sizeSubTopologies(subTopologies, context, sources);
+    const written = await this.#ensureTopics(log, sized, context, topics);
+    if (written === undefined) return;
+    const plans = planTasks(sized, context, new Map([...sources, ...written]));
     this.#backend = await ports.state.open(plans.length);
     this.#runTasks(log, this.#backend, plans);
   }
 
-  async #planTasks(log: Log, sub: PlannedSubTopology, topics: TopicsHost): Promise<TaskPlan[]> {
-    const { name: job, settings } = this;
-    const outputPartitions = new Map<string, number>();
-    for (const { topic } of sub.sinks) {
-      const output = await ensureOutput(log, topic.topic, sub.inputs[0]!.partitions, topics);
-      if (output === undefined) return [];
-      outputPartitions.set(topic.topic, output.partitions);
+  /** Topics that the job writes, created where they are missing; undefined if it was stopped meanwhile. */
+  async #ensureTopics(log: Log, sized: readonly SizedSubTopology[], context: PlanContext, host: TopicsHost): Promise<Topics | undefined> {
+    const wanted = [
+      ...sized.flatMap(({ sinks, partitions }) => sinks.map(({ topic }) => () => ensureOutput(log, topic.topic, partitions, host))),
+      ...sized.map(({ index, parallelism }) => () => ensureChangelog(log, changelogTopic(this.settings.applicationId, context.incarnation, index), parallelism, host)),
+      ...repartitionTopicsOf(sized, context).map(({ topic, partitions }) => () => ensureRepartition(log, topic, partitions, host)),
+    ];
+    const topics = new Map<string, TopicDescription>();
+    for (const ensure of wanted) {
+      const found = await ensure();
+      if (found === undefined) return undefined;
+      topics.set(found.topic, found);
     }
-    const changelog = await ensureChangelog(log, sub.changelog, sub.parallelism, topics);
-    if (changelog === undefined) return [];
-    return planTasks(sub, { job, settings, incarnation: FIRST_LIFE, changelog, outputPartitions });
+    return topics;
   }
 
   #runTasks(log: Log, backend: StateBackend, plans: readonly TaskPlan[]): void {

@@ -5,16 +5,30 @@ import type { TopicSpec } from '../ports/log.js';
  * Names and settings of the topics and ids that Weir makes for itself. Their one home: they are found again by name, so none ever changes.
  *
  *   changelog          <application id>-<incarnation>-<sub-topology>-changelog     compacted, one partition per task
+ *   repartition topic  <application id>-<incarnation>-<name of the shuffle>-repartition   kept until its reader has committed it
  *   transactional id   <application id>-<sub-topology>-<task>                      static: the next owner's claim ends the last one's work
  *   consumer group     <application id>
  *
- * The numbers stand last and in a fixed count, so that no two applications share a name, even where one's id begins with the other's.
+ * The numbers of changelogs and ids stand last and in a fixed count, so that no two applications share one, even where one's id begins
+ * with the other's.
  */
 export const changelogTopic = (applicationId: string, incarnation: Incarnation, subTopology: number): string =>
   `${applicationId}-${incarnation}-${subTopology}-changelog`;
 
-export const transactionalId = (applicationId: string, subTopology: number, task: number): string => `${applicationId}-${subTopology}-${task}`;
+export const repartitionTopic = (applicationId: string, incarnation: Incarnation, shuffle: string): string => `${applicationId}-${incarnation}-${shuffle}-repartition`;
+
+/** Short name of a task within its job, in messages, metrics and barriers. */
+export const taskId = (subTopology: number, task: number): string => `${subTopology}-${task}`;
+
+export const transactionalId = (applicationId: string, subTopology: number, task: number): string => `${applicationId}-${taskId(subTopology, task)}`;
 
 export const groupId = (applicationId: string): string => applicationId;
 
 export const changelogSpec = (topic: string, partitions: number): TopicSpec => ({ topic, partitions, config: { 'cleanup.policy': 'compact' } });
+
+/** Nothing is deleted but by the reader, which purges what it has committed. */
+export const repartitionSpec = (topic: string, partitions: number): TopicSpec => ({
+  topic,
+  partitions,
+  config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+});

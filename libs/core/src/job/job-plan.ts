@@ -2,101 +2,124 @@ import { errors } from '../errors/errors.js';
 import { type Incarnation, taskIndex } from '../model/brands.js';
 import type { TopicDescription } from '../ports/log.js';
 import { PlacementCheck } from '../task/placement-check.js';
-import type { ChangelogTopic, InputTopic, TaskPlan } from '../task/task-plan.js';
-import { type JobGraph, type Node, type SinkNode, type SourceNode, sourceOf } from '../topology/graph.js';
+import type { InputTopic, RepartitionInput, RepartitionOutput, SourceInput, TaskPlan } from '../task/task-plan.js';
+import { type ShuffleNode, sourcesOf } from '../topology/graph.js';
 import { type CompiledSettings, defaultParallelism } from './compile-settings.js';
-import { changelogTopic, transactionalId } from './internal-topics.js';
+import { type SubTopology, upstreamOf } from './cut-graph.js';
+import { changelogTopic, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
 
 /**
- * From a graph to tasks, in two pure steps around the one look at the log:
+ * From sub-topologies to tasks, in two pure steps around the log:
  *
- *   1. `cutGraph`: the sub-topologies, each the nodes that are joined without a shuffle
- *   2. (the job describes the topics that these name, and creates the changelogs)
- *   3. `planSubTopology`, `planTasks`: how many tasks each has, and what each task is
+ *   1. `sizeSubTopologies`: how many partitions and tasks each has, from its inputs' topics
+ *   2. (the job creates and describes the topics that these need)
+ *   3. `planTasks`: what each task reads, writes and is called
  */
-export interface SubTopology {
-  readonly index: number;
-  readonly nodes: readonly Node[];
-  readonly sources: readonly SourceNode[];
-  readonly sinks: readonly SinkNode[];
-}
-
-/** Sub-topologies in the order of their first source. Without shuffles, one for each source. */
-export function cutGraph(graph: JobGraph): SubTopology[] {
-  const sources = graph.nodes.filter((node) => node.kind === 'source');
-  return sources.map((source, index) => {
-    const nodes = graph.nodes.filter((node) => sourceOf(node) === source);
-    return { index, nodes, sources: [source], sinks: nodes.filter((node) => node.kind === 'sink') };
-  });
-}
-
-export interface PlannedSubTopology extends SubTopology {
+export interface SizedSubTopology extends SubTopology {
+  /** Of each of its inputs. */
+  readonly partitions: number;
   readonly parallelism: number;
-  readonly inputs: readonly InputTopic[];
-  readonly changelog: string;
 }
 
-/**
- * @param topics of every source of the sub-topology
- * @throws WeirError `invalid` PARTITION_COUNTS_DIFFER, PARALLELISM_TOO_HIGH
- */
-export function planSubTopology(
-  job: string,
-  subTopology: SubTopology,
-  settings: CompiledSettings,
-  incarnation: Incarnation,
-  topics: ReadonlyMap<string, TopicDescription>,
-): PlannedSubTopology {
-  const inputs = subTopology.sources.map((source): InputTopic => {
-    const { topic, topicId, partitions } = topics.get(source.topic.topic)!;
-    return { source, topic, topicId, partitions };
-  });
-  const [{ topic, partitions }] = inputs as [InputTopic, ...InputTopic[]];
-  if (inputs.some((input) => input.partitions !== partitions)) {
-    throw errors.partitionCountsDiffer({ job, counts: inputs.map((input) => `${input.topic} has ${input.partitions}`).join(', ') });
-  }
-  const parallelism = settings.parallelism ?? defaultParallelism(partitions);
-  if (parallelism > partitions) throw errors.parallelismTooHigh({ parallelism, partitions, topic });
-  return { ...subTopology, parallelism, inputs, changelog: changelogTopic(settings.applicationId, incarnation, subTopology.index) };
-}
-
-export interface PlanFacts {
+export interface PlanContext {
   readonly job: string;
   readonly settings: CompiledSettings;
   readonly incarnation: Incarnation;
-  readonly changelog: TopicDescription;
-  readonly outputPartitions: ReadonlyMap<string, number>;
 }
 
-/** The tasks of a sub-topology; they share what is checked per job. */
-export function planTasks(planned: PlannedSubTopology, { job, settings, incarnation, changelog, outputPartitions }: PlanFacts): TaskPlan[] {
-  const placements = placementsOf(planned);
-  return Array.from({ length: planned.parallelism }, (_, index): TaskPlan => {
-    const { topic, topicId, deleteRetentionMs } = changelog;
-    const own: ChangelogTopic = { topic, topicId, partition: index, deleteRetentionMs };
-    return {
-      job,
-      settings,
-      incarnation,
-      subTopology: planned.index,
-      task: taskIndex(index),
-      parallelism: planned.parallelism,
-      nodes: planned.nodes,
-      inputs: planned.inputs,
-      outputPartitions,
-      placements,
-      changelog: own,
-      transactionalId: transactionalId(settings.applicationId, planned.index, index),
-    };
+/** Descriptions of topics by name. */
+export type Topics = ReadonlyMap<string, TopicDescription>;
+
+/**
+ * @param topics of every source
+ * @throws WeirError `invalid` PARTITION_COUNTS_DIFFER, PARALLELISM_TOO_HIGH
+ */
+export function sizeSubTopologies(subTopologies: readonly SubTopology[], { job, settings }: PlanContext, topics: Topics): SizedSubTopology[] {
+  const sized = new Map<SubTopology, SizedSubTopology>();
+  const size = (sub: SubTopology): SizedSubTopology => {
+    const found = sized.get(sub);
+    if (found !== undefined) return found;
+    const own = sourcePartitions(job, sub, topics);
+    const partitions = own ?? Math.max(...sub.shufflesIn.flatMap((shuffle) => upstreamOf(shuffle, subTopologies).map((upstream) => size(upstream).partitions)));
+    const parallelism = settings.parallelism ?? defaultParallelism(partitions);
+    if (parallelism > partitions) throw errors.parallelismTooHigh({ parallelism, partitions, topic: nameOfInput(sub) });
+    const made = { ...sub, partitions, parallelism };
+    sized.set(sub, made);
+    return made;
+  };
+  return subTopologies.map(size);
+}
+
+const nameOfInput = ({ sources, shufflesIn }: SubTopology): string => sources[0]?.topic.topic ?? shufflesIn[0]!.name;
+
+/** The number of partitions that a sub-topology's sources have in common; undefined if it reads repartition topics alone. */
+function sourcePartitions(job: string, { sources }: SubTopology, topics: Topics): number | undefined {
+  const counts = sources.map((source) => topics.get(source.topic.topic)!);
+  const [first] = counts;
+  if (first !== undefined && counts.some(({ partitions }) => partitions !== first.partitions)) {
+    throw errors.partitionCountsDiffer({ job, counts: counts.map(({ topic, partitions }) => `${topic} has ${partitions}`).join(', ') });
+  }
+  return first?.partitions;
+}
+
+/** The repartition topic of a shuffle, by the partitions of the sub-topology behind it. */
+export function repartitionTopicsOf(sized: readonly SizedSubTopology[], { settings, incarnation }: PlanContext): { readonly topic: string; readonly partitions: number }[] {
+  return sized.flatMap(({ shufflesIn, partitions }) =>
+    shufflesIn.map((shuffle) => ({ topic: repartitionTopic(settings.applicationId, incarnation, shuffle.name), partitions })),
+  );
+}
+
+/** The tasks of all sub-topologies; those of one share what is checked per job. @param topics every topic that the job has to do with */
+export function planTasks(sized: readonly SizedSubTopology[], context: PlanContext, topics: Topics): TaskPlan[] {
+  return sized.flatMap((sub) => planSubTopology(sub, sized, context, topics));
+}
+
+function planSubTopology(sub: SizedSubTopology, all: readonly SizedSubTopology[], context: PlanContext, topics: Topics): TaskPlan[] {
+  const { job, settings, incarnation } = context;
+  const inputs: InputTopic[] = [...sub.sources.map((source) => sourceInput(source, topics)), ...sub.shufflesIn.map((shuffle) => repartitionInput(shuffle, all, context, topics))];
+  const outputs = sub.shufflesOut.map((node): RepartitionOutput => {
+    const { topic, partitions } = topics.get(repartitionTopic(settings.applicationId, incarnation, node.name))!;
+    return { node, topic, partitions };
+  });
+  const { topic, topicId, deleteRetentionMs } = topics.get(changelogTopic(settings.applicationId, incarnation, sub.index))!;
+  const shared = {
+    job,
+    settings,
+    incarnation,
+    subTopology: sub.index,
+    parallelism: sub.parallelism,
+    nodes: sub.nodes,
+    inputs,
+    repartitionOutputs: outputs,
+    sinkPartitions: new Map(sub.sinks.map((sink) => [sink.topic.topic, topics.get(sink.topic.topic)!.partitions])),
+    placements: placementsOf(sub, topics),
+  };
+  return Array.from({ length: sub.parallelism }, (_, index): TaskPlan => {
+    const changelog = { topic, topicId, partition: index, deleteRetentionMs };
+    return { ...shared, task: taskIndex(index), changelog, transactionalId: transactionalId(settings.applicationId, sub.index, index) };
   });
 }
 
-function placementsOf({ nodes, inputs }: PlannedSubTopology): ReadonlyMap<number, PlacementCheck> {
+function sourceInput(source: SizedSubTopology['sources'][number], topics: Topics): SourceInput {
+  const { topic, topicId, partitions } = topics.get(source.topic.topic)!;
+  return { type: 'source', source, topic, topicId, partitions };
+}
+
+function repartitionInput(node: ShuffleNode, all: readonly SizedSubTopology[], { settings, incarnation }: PlanContext, topics: Topics): RepartitionInput {
+  const { topic, topicId, partitions } = topics.get(repartitionTopic(settings.applicationId, incarnation, node.name))!;
+  const writers = all
+    .filter(({ shufflesOut }) => shufflesOut.includes(node))
+    .flatMap((upstream) => Array.from({ length: upstream.parallelism }, (_, index) => taskId(upstream.index, index)));
+  return { type: 'repartition', node, topic, topicId, partitions, writers };
+}
+
+function placementsOf({ nodes }: SizedSubTopology, topics: Topics): ReadonlyMap<number, PlacementCheck> {
   const placements = new Map<number, PlacementCheck>();
   for (const node of nodes) {
-    if (node.kind !== 'keyBy') continue;
-    const input = inputs.find(({ source }) => source === sourceOf(node))!;
-    placements.set(node.id, new PlacementCheck(input.topic, input.partitions, node.alreadyPartitioned));
+    if (node.kind !== 'keyBy' || node.distribution.type !== 'already-partitioned') continue;
+    const [source] = sourcesOf(node);
+    const { topic, partitions } = topics.get(source!.topic.topic)!;
+    placements.set(node.id, new PlacementCheck(topic, partitions, node.distribution.by));
   }
   return placements;
 }

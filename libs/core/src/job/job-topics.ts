@@ -3,7 +3,7 @@ import { isWeirError } from '../errors/weir-error.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { changelogSpec } from './internal-topics.js';
+import { changelogSpec, repartitionSpec } from './internal-topics.js';
 
 /**
  * The topics a job needs: inputs are waited for, and said to be; outputs and changelogs are created where they are missing.
@@ -74,6 +74,18 @@ export async function ensureChangelog(log: Log, topic: string, parallelism: numb
   if (host.isCanceled()) return undefined;
   if (found === undefined) return create(log, topic, parallelism, changelogSpec(topic, parallelism).config, host);
   if (found.partitions !== parallelism) throw errors.parallelismChanged({ topic, recorded: found.partitions, wanted: parallelism });
+  return found;
+}
+
+/**
+ * Describes a repartition topic, creating it where it is missing.
+ * @throws WeirError `invalid` INPUT_PARTITIONS_CHANGED
+ */
+export async function ensureRepartition(log: Log, topic: string, partitions: number, host: TopicsHost): Promise<TopicDescription | undefined> {
+  const found = await untilReached(host, () => log.describeTopic(topic));
+  if (host.isCanceled()) return undefined;
+  if (found === undefined) return create(log, topic, partitions, repartitionSpec(topic, partitions).config, host);
+  if (found.partitions !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: found.partitions, found: partitions });
   return found;
 }
 

@@ -1,18 +1,28 @@
 import type { EpochInput, EpochRecord } from '../checkpoint/epoch-record.js';
 import { errors } from '../errors/errors.js';
-import { type Offset, offset } from '../model/brands.js';
+import type { Barrier } from '../checkpoint/barrier.js';
+import { Alignment } from '../checkpoint/alignment.js';
+import { type CheckpointId, checkpointId, type Offset, offset } from '../model/brands.js';
 import { partitionName, type PartitionOffset } from '../model/topic-partition.js';
 import type { Log, PartitionEnds } from '../ports/log.js';
 import { type InputTopic, ownedPartitions, type TaskPlan } from './task-plan.js';
 
-/** Where a task is in each partition that it reads. */
+/** Where a task is in each partition that it reads: its offsets, and the barriers that it has seen. */
 export class InputPositions {
+  readonly alignment = new Alignment();
   readonly #inputs: ReadonlyMap<string, Input>;
+  /** Upstream tasks of each repartition topic. */
+  readonly #writers: ReadonlyMap<string, readonly string[]>;
   #changed: boolean;
 
-  private constructor(inputs: readonly Input[], changed: boolean) {
+  private constructor(plan: TaskPlan, inputs: readonly Input[], changed: boolean) {
     this.#inputs = new Map(inputs.map((input) => [partitionName(input.topic, input.partition), input]));
+    this.#writers = new Map(plan.inputs.flatMap((input) => (input.type === 'repartition' ? [[input.topic, input.writers] as const] : [])));
     this.#changed = changed;
+    for (const [name, { topic, barriers }] of this.#inputs) {
+      const writers = this.#writers.get(topic);
+      if (writers !== undefined) this.alignment.add(name, writers.map((_, index) => barriers[index] ?? checkpointId(0)));
+    }
   }
 
   /**
@@ -32,9 +42,9 @@ export class InputPositions {
     }
     const ends = fresh.length === 0 ? [] : await log.endPositions(fresh.map(({ input, partition }) => ({ topic: input.topic, partition })));
     fresh.forEach(({ input, partition }, i) => {
-      inputs.push({ topic: input.topic, topicId: input.topicId, partition, next: startOf(input, ends[i]!), end: ends[i]!.lastStable });
+      inputs.push({ topic: input.topic, topicId: input.topicId, partition, next: startOf(input, ends[i]!), end: ends[i]!.lastStable, barriers: [] });
     });
-    return new InputPositions(inputs, fresh.length > 0);
+    return new InputPositions(plan, inputs, fresh.length > 0);
   }
 
   /** Whether anything was read since the last `settle`, or a partition is new: what a commit would record. */
@@ -64,7 +74,17 @@ export class InputPositions {
 
   /** A copy as it is now, as the epoch record has it. */
   epochInputs(): EpochInput[] {
-    return [...this.#inputs.values()].map(({ topic, topicId, partition, next }) => ({ topic, topicId, partition, offset: next, barriers: [] }));
+    return [...this.#inputs].map(([name, { topic, topicId, partition, next }]) => {
+      return { topic, topicId, partition, offset: next, barriers: this.alignment.barriersOf(name) };
+    });
+  }
+
+  /** A barrier was read from a repartition topic. @throws WeirError `invalid` BARRIER_FROM_STRANGER */
+  onBarrier(topic: string, partition: number, { id, writer }: Barrier): void {
+    const writers = this.#writers.get(topic) ?? [];
+    const index = writers.indexOf(writer);
+    if (index < 0) throw errors.barrierFromStranger({ topic, partition, writer, writers: writers.join(', ') });
+    this.alignment.onBarrier(partitionName(topic, partition), index, id);
   }
 
   /** Offsets that lie between the positions and the ends of the inputs as last told. */
@@ -81,14 +101,17 @@ interface Input {
   readonly partition: number;
   next: Offset;
   end: Offset;
+  /** As the epoch record had them. */
+  readonly barriers: readonly CheckpointId[];
 }
 
 function recordedInput(input: InputTopic, known: EpochInput): Input {
   if (known.topicId !== input.topicId) throw errors.inputTopicReplaced({ topic: input.topic, recorded: known.topicId, found: input.topicId });
-  return { topic: input.topic, topicId: input.topicId, partition: known.partition, next: known.offset, end: offset(0) };
+  return { topic: input.topic, topicId: input.topicId, partition: known.partition, next: known.offset, end: offset(0), barriers: known.barriers };
 }
 
 function startOf(input: InputTopic, ends: PartitionEnds): Offset {
+  if (input.type === 'repartition') return ends.start;
   switch (input.source.start) {
     case 'earliest':
       return ends.start;

@@ -3,22 +3,25 @@ import { errors, problemOf, showBytes } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { ByteWriter } from '../model/byte-writer.js';
 import { PARTITIONERS, type PartitionFunction } from '../model/partitioner.js';
-import { NULL } from '../model/record-columns.js';
+import { NULL, type RecordWriter } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
-import type { StateStore } from '../ports/state-backend.js';
-import type { KeyEntry, KeyTable } from '../state/key-table.js';
 import type { Collector, KeyedFilter, KeyedFlatMap, KeyedMap } from '../topology/functions.js';
-import type { KeyByNode, SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
+import type { SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
 
 /**
  * The operators of a running task: one small class per kind of node, joined by `receive`. Values are passed on synchronously, depth
  * first, and the record they came from is in the task's RecordContext. Only keyBy stops the flow: it gathers a chunk's records, so that
- * the state of all their keys is read in one multi-get, and goes on with them when the chunk is through (KeyByOperator).
+ * the state of all their keys is read in one multi-get, and goes on with them when the chunk is through (keyed-operators.ts).
  */
 export interface Receiver {
   receive(value: unknown): void;
+}
+
+/** An operator that a sub-topology begins with: what a topic's chunks go into. */
+export interface HeadOperator {
+  run(chunk: LogChunk): void;
 }
 
 /** Hands each value to several readers, in the order of definition. */
@@ -30,7 +33,7 @@ export class FanOut implements Receiver {
   }
 }
 
-export class SourceOperator {
+export class SourceOperator implements HeadOperator {
   constructor(
     private readonly node: SourceNode,
     private readonly context: RecordContext,
@@ -57,19 +60,24 @@ export class SourceOperator {
   }
 
   #decode(part: 'key' | 'value', codec: Codec<unknown>, buffer: Buffer, start: number, end: number): unknown {
-    if (start === NULL) return null;
-    try {
-      return codec.decode(buffer, start, end);
-    } catch (thrown) {
-      const { topic, partition, offset } = this.context;
-      const facts = { topic, partition, offset, part, codec: codec.id, problem: problemOf(thrown), bytes: showBytes(buffer, start, end) };
-      throw errors.recordUndecodable(facts, thrown);
-    }
+    return decodePart(part, codec, buffer, start, end, this.context);
+  }
+}
+
+/** A key or a value in bytes [start, end); null for a null one. @throws WeirError `data` RECORD_UNDECODABLE */
+export function decodePart(part: 'key' | 'value', codec: Codec<unknown>, buffer: Buffer, start: number, end: number, context: RecordContext): unknown {
+  if (start === NULL) return null;
+  try {
+    return codec.decode(buffer, start, end);
+  } catch (thrown) {
+    const { topic, partition, offset } = context;
+    const facts = { topic, partition, offset, part, codec: codec.id, problem: problemOf(thrown), bytes: showBytes(buffer, start, end) };
+    throw errors.recordUndecodable(facts, thrown);
   }
 }
 
 /** What a user's function threw, with the place; errors of operators behind it pass as they are. */
-function functionFailed(thrown: unknown, operator: string, { topic, partition, offset }: RecordContext): unknown {
+export function functionFailed(thrown: unknown, operator: string, { topic, partition, offset }: RecordContext): unknown {
   return isWeirError(thrown) ? thrown : errors.functionFailed({ operator, topic, partition, offset, problem: problemOf(thrown) }, thrown);
 }
 
@@ -155,64 +163,6 @@ function keyedRunOf(runnable: KeyedRunnable, next: Receiver): (value: unknown) =
   }
 }
 
-/**
- * Gathers a chunk's records by key, then runs the keyed operators over them:
- *
- *   receive: selects the key, finds or enters its entry in the table   (per record)
- *   flush:   1. reads the state of all new entries in one multi-get
- *            2. runs each gathered record, in order, with its entry current
- *            3. evicts what the table has too much of
- */
-export class KeyByOperator implements Receiver {
-  readonly #values: unknown[] = [];
-  readonly #entries: KeyEntry[] = [];
-  readonly #rows: number[] = [];
-
-  constructor(
-    private readonly node: KeyByNode,
-    private readonly context: RecordContext,
-    readonly table: KeyTable,
-    private readonly next: Receiver,
-  ) {}
-
-  receive(value: unknown): void {
-    this.#entries.push(this.table.resolve(this.#keyOf(value)));
-    this.#values.push(value);
-    this.#rows.push(this.context.row);
-  }
-
-  #keyOf(value: unknown): unknown {
-    let key: unknown;
-    try {
-      key = this.node.selector(value);
-    } catch (thrown) {
-      throw functionFailed(thrown, this.node.name, this.context);
-    }
-    if (key !== null && key !== undefined) return key;
-    const { topic, partition, offset } = this.context;
-    throw errors.keyNull({ operator: this.node.name, topic, partition, offset });
-  }
-
-  flush(store: StateStore): void {
-    const { context, next, table } = this;
-    const values = this.#values;
-    const entries = this.#entries;
-    if (values.length === 0) return;
-    table.loadMissing(store);
-    for (let i = 0; i < values.length; i++) {
-      const entry = entries[i]!;
-      entry.used = true;
-      context.row = this.#rows[i]!;
-      context.key = entry.key;
-      table.current = entry;
-      next.receive(values[i]);
-    }
-    table.current = undefined;
-    values.length = entries.length = this.#rows.length = 0;
-    table.evict();
-  }
-}
-
 /** Writes values to a topic's partitions, by key; null keys take the partitions in turn. */
 export class SinkOperator implements Receiver {
   readonly #place: PartitionFunction;
@@ -249,28 +199,11 @@ export class SinkOperator implements Receiver {
   }
 
   #write(value: unknown, key: unknown): void {
-    const { columns, row } = this.context;
     const { topic } = this.node;
     const hasKey = key !== null && key !== undefined;
     const partition = hasKey ? this.#placeKey(key) : this.#next++ % this.partitions;
     const writer = this.#effects!.writersOf(topic.topic, this.partitions)[partition]!;
-    const timestamp = columns.timestamp[row]!;
-    writer.begin(timestamp < 0 ? this.wallTime() : timestamp);
-    if (hasKey) {
-      writer.bytes.writeBytes(this.#key.buffer, 0, this.#key.length);
-      writer.keyDone();
-    }
-    if (value !== null) {
-      topic.value.encode(value, writer.bytes);
-      writer.valueDone();
-    }
-    const headersEnd = columns.headersEnd[row]!;
-    const headersStart = columns.headersStart[row]!;
-    if (headersEnd > headersStart) {
-      writer.bytes.writeBytes(columns.buffer, headersStart, headersEnd);
-      writer.headersDone();
-    }
-    writer.end();
+    writeRecord(writer, this.context, this.wallTime, hasKey ? this.#key : undefined, topic.value, value);
   }
 
   #placeKey(key: unknown): number {
@@ -280,4 +213,32 @@ export class SinkOperator implements Receiver {
     if (Number.isInteger(partition) && partition >= 0 && partition < this.partitions) return partition;
     throw new RangeError(`its partitioner gave partition ${partition}, and ${this.node.topic.topic} has ${this.partitions}`);
   }
+}
+
+/** Appends a record with the timestamp and the headers of the one that is processed. @param key its bytes; undefined for none */
+export function writeRecord(
+  writer: RecordWriter,
+  { columns, row }: RecordContext,
+  wallTime: () => number,
+  key: ByteWriter | undefined,
+  codec: Codec<unknown>,
+  value: unknown,
+): void {
+  const timestamp = columns.timestamp[row]!;
+  writer.begin(timestamp < 0 ? wallTime() : timestamp);
+  if (key !== undefined) {
+    writer.bytes.writeBytes(key.buffer, 0, key.length);
+    writer.keyDone();
+  }
+  if (value !== null) {
+    codec.encode(value, writer.bytes);
+    writer.valueDone();
+  }
+  const headersEnd = columns.headersEnd[row]!;
+  const headersStart = columns.headersStart[row]!;
+  if (headersEnd > headersStart) {
+    writer.bytes.writeBytes(columns.buffer, headersStart, headersEnd);
+    writer.headersDone();
+  }
+  writer.end();
 }

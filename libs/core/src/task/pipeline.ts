@@ -7,11 +7,13 @@ import { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import type { KeyedContext, KeyedFunction } from '../topology/functions.js';
-import type { KeyByNode, KeyedNode, Node } from '../topology/graph.js';
+import { inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ShuffleNode } from '../topology/graph.js';
+import type { Barrier } from '../checkpoint/barrier.js';
 import type { EpochEffects } from './epoch-effects.js';
-import { FanOut, KeyByOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
+import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-operators.js';
+import { FanOut, type HeadOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
 import { RecordContext } from './record-context.js';
-import type { TaskPlan } from './task-plan.js';
+import type { RepartitionOutput, TaskPlan } from './task-plan.js';
 
 /**
  * A task's operators, built from its plan and wired from the sinks upwards. Synchronous throughout: `process` runs a chunk to its end.
@@ -21,9 +23,11 @@ import type { TaskPlan } from './task-plan.js';
  */
 export class Pipeline {
   readonly #context = new RecordContext();
-  readonly #sources = new Map<string, SourceOperator>();
-  readonly #keyBys: KeyByOperator[] = [];
-  readonly #sinks: SinkOperator[] = [];
+  /** By the topic whose chunks go into them. */
+  readonly #heads = new Map<string, HeadOperator>();
+  readonly #gathers: KeyGather[] = [];
+  /** Operators that write outputs. */
+  readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
   readonly #functions: KeyedFunction<unknown>[] = [];
   readonly #operators = new Map<string, { readonly keyBy: KeyByNode; readonly registry: KeyedStateRegistry }>();
   readonly #tables = new Map<number, KeyTable>();
@@ -32,7 +36,7 @@ export class Pipeline {
   constructor(
     private readonly plan: TaskPlan,
     private readonly attempt: number,
-    private readonly wallTime: () => number,
+    private readonly host: PipelineHost,
   ) {
     try {
       this.#build(plan);
@@ -44,48 +48,64 @@ export class Pipeline {
 
   #build(plan: TaskPlan): void {
     const receivers = new Map<number, Receiver>();
+    const toOthers = plan.repartitionOutputs.map((output) => ({ input: output.node.input, writer: this.#shuffleWriter(output) }));
     const readersOf = (node: Node): Receiver => {
-      const readers = plan.nodes.filter((reader) => reader.kind !== 'source' && reader.input === node).map((reader) => receivers.get(reader.id)!);
+      const here = plan.nodes.filter((reader) => !isShuffle(reader) && inputsOf(reader).includes(node)).map((reader) => receivers.get(reader.id)!);
+      const readers = [...here, ...toOthers.filter(({ input }) => input === node).map(({ writer }) => writer)];
       return readers.length === 1 ? readers[0]! : new FanOut(readers);
     };
     for (const node of [...plan.nodes].reverse()) {
-      if (node.kind === 'source') {
-        this.#sources.set(node.topic.topic, new SourceOperator(node, this.#context, readersOf(node), this.#readsOwnKey(node)));
-      } else receivers.set(node.id, this.#receiverOf(node, readersOf(node)));
+      const next = readersOf(node);
+      if (node.kind === 'source') this.#heads.set(node.topic.topic, new SourceOperator(node, this.#context, next, this.#readsOwnKey(node)));
+      else if (isShuffle(node)) this.#shuffleReader(node, next);
+      else receivers.set(node.id, this.#receiverOf(node, next));
     }
-    this.#keyBys.reverse();
+    this.#gathers.reverse();
   }
 
   #receiverOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): Receiver {
     switch (node.kind) {
       case 'stateless':
         return new StatelessOperator(node.name, this.#context, node.function, next);
+      case 'union':
+        return next;
       case 'keyBy':
-        return this.#keyBy(node, next);
+        return new KeyByOperator(node, this.#context, this.#gather(node, next));
       case 'keyed':
         return this.#keyed(node, next);
       case 'sink': {
-        const sink = new SinkOperator(node, this.#context, this.plan.outputPartitions.get(node.topic.topic)!, this.wallTime);
-        this.#sinks.push(sink);
+        const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.host.wallTime);
+        this.#writers.push(sink);
         return sink;
       }
     }
   }
 
-  #keyBy(node: KeyByNode, next: Receiver): Receiver {
-    const operator = new KeyByOperator(node, this.#context, this.#tableOf(node), next);
-    this.#keyBys.push(operator);
-    return operator;
+  #gather(node: KeyByNode, next: Receiver): KeyGather {
+    const gather = new KeyGather(this.#context, this.#tableOf(node), next);
+    this.#gathers.push(gather);
+    return gather;
+  }
+
+  #shuffleWriter(output: RepartitionOutput): Receiver {
+    const writer = new ShuffleWriter(output, this.#context, this.host.wallTime);
+    this.#writers.push(writer);
+    return writer;
+  }
+
+  #shuffleReader(node: ShuffleNode, next: Receiver): void {
+    const input = this.plan.inputs.find((each) => each.type === 'repartition' && each.node === node)!;
+    this.#heads.set(input.topic, new ShuffleReader(node, this.#context, this.#gather(node, next), this.host.onBarrier));
   }
 
   /** Operators behind a keyBy are built before it, and share its table. */
   #tableOf(node: KeyByNode): KeyTable {
     let table = this.#tables.get(node.id);
     if (table === undefined) {
-      const placement = this.plan.placements.get(node.id)!;
+      const placement = this.plan.placements.get(node.id);
       const context = this.#context;
       const { maxParallelism, state } = this.plan.settings;
-      const onNewKey = (bytes: Buffer): void => placement.check(bytes, context.partition, context.offset);
+      const onNewKey = (bytes: Buffer): void => placement?.check(bytes, context.partition, context.offset);
       table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey });
       this.#tables.set(node.id, table);
     }
@@ -121,7 +141,10 @@ export class Pipeline {
 
   /** Whether a sink stands behind the source with no keyBy between: only then the record's own key is decoded. */
   #readsOwnKey(from: Node): boolean {
-    return this.plan.nodes.some((node) => node.kind !== 'source' && node.input === from && (node.kind === 'sink' || (node.kind === 'stateless' && this.#readsOwnKey(node))));
+    return this.plan.nodes.some((node) => {
+      if (!inputsOf(node).includes(from)) return false;
+      return node.kind === 'sink' || ((node.kind === 'stateless' || node.kind === 'union') && this.#readsOwnKey(node));
+    });
   }
 
   /** What the operators declared: for the catalogue. */
@@ -142,7 +165,7 @@ export class Pipeline {
 
   /** Where outputs go from now on. */
   writeTo(effects: EpochEffects): void {
-    for (const sink of this.#sinks) sink.writeTo(effects);
+    for (const writer of this.#writers) writer.writeTo(effects);
   }
 
   /**
@@ -150,24 +173,24 @@ export class Pipeline {
    * @throws WeirError `data` or `invalid` that names the record
    */
   process(chunk: LogChunk, store: StateStore): void {
-    this.#sources.get(chunk.topic)!.run(chunk);
-    for (const keyBy of this.#keyBys) keyBy.flush(store);
+    this.#heads.get(chunk.topic)!.run(chunk);
+    for (const gather of this.#gathers) gather.flush(store);
   }
 
   /** Keys that changed in the running epoch. */
   get dirtyKeys(): number {
     let dirty = 0;
-    for (const { table } of this.#keyBys) dirty += table.dirtyCount;
+    for (const { table } of this.#gathers) dirty += table.dirtyCount;
     return dirty;
   }
 
   /** Ends the running epoch: writes its state changes. */
   freeze(epoch: Epoch, changes: RecordWriter, timestamp: number): void {
-    for (const { table } of this.#keyBys) table.freeze(epoch, changes, timestamp);
+    for (const { table } of this.#gathers) table.freeze(epoch, changes, timestamp);
   }
 
   applied(epoch: Epoch): void {
-    for (const { table } of this.#keyBys) table.applied(epoch);
+    for (const { table } of this.#gathers) table.applied(epoch);
   }
 
   /** Closes the user's functions. The first error of theirs is thrown once all are closed. */
@@ -187,4 +210,11 @@ export class Pipeline {
     }
     return failures;
   }
+}
+
+/** What a pipeline asks of its task. */
+export interface PipelineHost {
+  /** Milliseconds since the epoch, for records without a timestamp. */
+  readonly wallTime: () => number;
+  readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void;
 }

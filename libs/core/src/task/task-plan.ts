@@ -1,7 +1,8 @@
 import type { CompiledSettings } from '../job/compile-settings.js';
 import type { PlacementCheck } from './placement-check.js';
 import type { Incarnation, TaskIndex } from '../model/brands.js';
-import type { Node, SourceNode } from '../topology/graph.js';
+import type { Node, ShuffleNode, SourceNode } from '../topology/graph.js';
+import { taskId } from '../job/internal-topics.js';
 
 /** What a task is, fixed before it starts: made by the job (job/job-plan.ts), read by everything in task/. */
 export interface TaskPlan {
@@ -14,19 +15,40 @@ export interface TaskPlan {
   /** Nodes of the sub-topology, an input before its readers. */
   readonly nodes: readonly Node[];
   readonly inputs: readonly InputTopic[];
+  /** Where its shuffles write; every commit with a barrier sends it to each partition of each. */
+  readonly repartitionOutputs: readonly RepartitionOutput[];
   /** Partition count of each topic that a sink writes. */
-  readonly outputPartitions: ReadonlyMap<string, number>;
-  /** Of each keyBy, by its node id: shared by the tasks of the job in this process. */
+  readonly sinkPartitions: ReadonlyMap<string, number>;
+  /** Of each keyBy on an already partitioned topic, by its node id: shared by the tasks of the job in this process. */
   readonly placements: ReadonlyMap<number, PlacementCheck>;
   readonly changelog: ChangelogTopic;
   readonly transactionalId: string;
 }
 
-export interface InputTopic {
-  readonly source: SourceNode;
+interface InputBase {
   readonly topic: string;
   readonly topicId: string;
   /** Of the whole topic; the task owns those q with q mod parallelism = task. */
+  readonly partitions: number;
+}
+
+export interface SourceInput extends InputBase {
+  readonly type: 'source';
+  readonly source: SourceNode;
+}
+
+export interface RepartitionInput extends InputBase {
+  readonly type: 'repartition';
+  readonly node: ShuffleNode;
+  /** The upstream tasks, each of which sends its barriers to every partition; their order is that of `barriers` in the epoch record. */
+  readonly writers: readonly string[];
+}
+
+export type InputTopic = SourceInput | RepartitionInput;
+
+export interface RepartitionOutput {
+  readonly node: ShuffleNode;
+  readonly topic: string;
   readonly partitions: number;
 }
 
@@ -45,5 +67,8 @@ export function ownedPartitions(plan: TaskPlan, input: InputTopic): number[] {
   return owned;
 }
 
-/** Short name of a task in messages and metrics: `sub-topology-task`. */
-export const taskName = (plan: Pick<TaskPlan, 'subTopology' | 'task'>): string => `${plan.subTopology}-${plan.task}`;
+/** Short name of a task: `sub-topology-task`. */
+export const taskName = (plan: Pick<TaskPlan, 'subTopology' | 'task'>): string => taskId(plan.subTopology, plan.task);
+
+/** Whether the task's rounds concern it alone: it neither reads nor writes a repartition topic (R8). */
+export const isSingleStage = ({ inputs, repartitionOutputs }: TaskPlan): boolean => repartitionOutputs.length === 0 && inputs.every(({ type }) => type === 'source');

@@ -1,3 +1,4 @@
+import { writeBarrier } from '../checkpoint/barrier.js';
 import { EPOCH_RECORD_VERSION, encodeEpochRecord } from '../checkpoint/epoch-record.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
@@ -17,7 +18,7 @@ import { Pipeline } from './pipeline.js';
 import { restore, type Restored } from './restore.js';
 import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from './signal.js';
-import { taskName, type TaskPlan } from './task-plan.js';
+import { isSingleStage, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 
 /**
@@ -73,6 +74,11 @@ type CommitState =
   | { readonly type: 'under-way'; readonly frozen: FrozenEpoch; readonly began: number }
   | { readonly type: 'done'; readonly frozen: FrozenEpoch; readonly began: number }
   | { readonly type: 'failed'; readonly error: unknown };
+
+/** A freeze, with its barrier or without one. */
+interface FreezeKind {
+  readonly barrier: CheckpointId | undefined;
+}
 
 /** What the task was asked for and has not begun yet. */
 type Request = { readonly type: 'barrier'; readonly id: CheckpointId } | { readonly type: 'plain' } | undefined;
@@ -218,7 +224,13 @@ export class Task {
     this.#store = restored.store;
     this.#lastBarrier = restored.record?.barrier ?? checkpointId(0);
     // 4.
-    this.#pipeline = new Pipeline(plan, this.attempt, () => host.clock.wall());
+    this.#pipeline = new Pipeline(plan, this.attempt, {
+      wallTime: () => host.clock.wall(),
+      onBarrier: (topic, partition, barrier) => {
+        this.#positions!.onBarrier(topic, partition, barrier);
+        this.#signal.raise(); // it may be the one that the freeze waits for
+      },
+    });
     this.#pipeline.writeTo(this.#running);
     this.#compareCatalogue(restored);
     // 5.
@@ -280,7 +292,8 @@ export class Task {
   /** True once the task has ended. */
   #turn(): boolean {
     this.#takeUpCommit();
-    if (this.#due()) this.#freeze();
+    const due = this.#due();
+    if (due !== undefined) this.#freeze(due);
     if (!this.#stopping) this.#process();
     else if (this.#status === 'RUNNING') this.#move('CANCELING');
     return this.#stopping && this.#commit.type === 'none' && !this.#hasChanges();
@@ -304,16 +317,29 @@ export class Task {
     this.host.onAcknowledge(this, id);
   }
 
-  /** Whether the running epoch is to be frozen now: asked for, full, or the last one; and allowed by R1 and by the commit before. */
-  #due(): boolean {
-    if (this.#commit.type !== 'none' || this.#window !== undefined) return false;
-    const request = this.#request;
-    if (!this.#hasChanges()) {
+  /**
+   * Which freeze is due now, if one is: with the barrier that was asked for, once it is held on all inputs; or without, because it was
+   * asked for, the epoch is full or it is the last one. R1 and the commit before must allow it.
+   */
+  #due(): FreezeKind | undefined {
+    if (this.#commit.type !== 'none' || this.#window !== undefined) return undefined;
+    const barrier = this.#heldBarrier();
+    if (barrier !== undefined) {
+      if (!isSingleStage(this.plan) || this.#hasChanges()) return { barrier };
       this.#request = undefined;
-      if (request?.type === 'barrier') this.#acknowledge(request.id); // R8
-      return false;
+      this.#acknowledge(barrier); // R8
+      return undefined;
     }
-    return request !== undefined || this.#stopping || this.#isFull();
+    const asked = this.#request?.type === 'plain';
+    if (asked) this.#request = undefined;
+    return this.#hasChanges() && (asked || this.#stopping || this.#isFull()) ? { barrier: undefined } : undefined;
+  }
+
+  /** The barrier that was asked for, once it has come on all inputs: a trigger is the barrier of the sources. */
+  #heldBarrier(): CheckpointId | undefined {
+    if (this.#request?.type !== 'barrier') return undefined;
+    const { alignment } = this.#positions!;
+    return !alignment.isNeeded || alignment.holds(this.#request.id) ? this.#request.id : undefined;
   }
 
   #hasChanges(): boolean {
@@ -325,13 +351,13 @@ export class Task {
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
-  #freeze(): void {
-    const { clock } = this.host;
-    const barrier = this.#request?.type === 'barrier' ? this.#request.id : undefined;
-    this.#request = undefined;
+  #freeze({ barrier }: FreezeKind): void {
+    const now = this.host.clock.wall();
+    if (barrier !== undefined) this.#request = undefined;
     this.#window = barrier;
     const effects = this.#running;
-    this.#pipeline!.freeze(this.#epoch, effects.changes, clock.wall());
+    this.#pipeline!.freeze(this.#epoch, effects.changes, now);
+    if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     this.#appendReservedRecords(effects, barrier ?? this.#lastBarrier);
     const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.offsets() };
     this.#positions!.settle();
@@ -339,6 +365,13 @@ export class Task {
     this.#running = this.#spare;
     this.#pipeline!.writeTo(this.#running);
     this.#beginCommit(frozen);
+  }
+
+  /** To every partition of its repartition topics, behind the epoch's records and in their transaction. */
+  #sendBarrier(effects: EpochEffects, id: CheckpointId, now: number): void {
+    for (const { topic, partitions } of this.plan.repartitionOutputs) {
+      for (const writer of effects.writersOf(topic, partitions)) writeBarrier(writer, { id, writer: this.name }, now);
+    }
   }
 
   /** The catalogue where it changed, and the epoch record, which is last. */

@@ -3,10 +3,10 @@ import type { Collector, KeyedFunction } from './functions.js';
 import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
 
 /**
- * The job graph: what StreamBuilder records, and what everything else reads. Nodes point to their input; value types are checked
+ * The job graph: what StreamBuilder records, and what everything else reads. Nodes point to their inputs; value types are checked
  * where streams are built (stream-builder.ts) and are `unknown` from here on.
  */
-export type Node = SourceNode | StatelessNode | KeyByNode | KeyedNode | SinkNode;
+export type Node = SourceNode | StatelessNode | UnionNode | KeyByNode | KeyedNode | SinkNode;
 
 interface NodeBase {
   /** Position in the order of definition. */
@@ -32,13 +32,31 @@ export type StatelessFunction =
   | { readonly type: 'filter'; readonly filter: (value: unknown) => boolean }
   | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>) => void };
 
+/** Several streams as one. */
+export interface UnionNode extends NodeBase {
+  readonly kind: 'union';
+  readonly inputs: readonly Node[];
+}
+
 export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy';
   readonly input: Node;
   readonly keyCodec: Codec<unknown>;
   readonly selector: (value: unknown) => unknown;
-  readonly alreadyPartitioned: AlreadyPartitioned;
+  readonly distribution: Distribution;
 }
+
+/**
+ * How records get to the task of their key: they lie there already, or they travel through a repartition topic, which cuts the graph.
+ */
+export type Distribution =
+  | { readonly type: 'already-partitioned'; readonly by: AlreadyPartitioned }
+  | { readonly type: 'shuffle'; readonly valueCodec: Codec<unknown> };
+
+/** A keyBy that cuts the graph: the end of one sub-topology, and a beginning of another. */
+export type ShuffleNode = KeyByNode & { readonly distribution: Extract<Distribution, { type: 'shuffle' }> };
+
+export const isShuffle = (node: Node): node is ShuffleNode => node.kind === 'keyBy' && node.distribution.type === 'shuffle';
 
 export interface KeyedNode extends NodeBase {
   readonly kind: 'keyed';
@@ -61,11 +79,22 @@ export interface JobGraph {
 }
 
 /** Inputs of a node; sources have none. */
-export const inputOf = (node: Node): Node | undefined => (node.kind === 'source' ? undefined : node.input);
+export function inputsOf(node: Node): readonly Node[] {
+  switch (node.kind) {
+    case 'source':
+      return [];
+    case 'union':
+      return node.inputs;
+    case 'stateless':
+    case 'keyBy':
+    case 'keyed':
+    case 'sink':
+      return [node.input];
+  }
+}
 
-/** The source that a node's records come from. */
-export function sourceOf(node: Node): SourceNode {
-  let at = node;
-  while (at.kind !== 'source') at = at.input;
-  return at;
+/** Sources from which records reach a node without a shuffle between. */
+export function sourcesOf(node: Node): SourceNode[] {
+  if (node.kind === 'source') return [node];
+  return isShuffle(node) ? [] : inputsOf(node).flatMap((input) => (isShuffle(input) ? [] : sourcesOf(input)));
 }

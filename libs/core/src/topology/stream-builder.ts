@@ -2,7 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import { errors } from '../errors/errors.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
 import type { Collector, KeyedFilter, KeyedFlatMap, KeyedFunction, KeyedMap, WithState } from './functions.js';
-import type { JobGraph, KeyByNode, KeyedNode, Node, StatelessFunction } from './graph.js';
+import { type Distribution, inputsOf, isShuffle, type JobGraph, type KeyByNode, type KeyedNode, type Node, sourcesOf, type StatelessFunction } from './graph.js';
 import type { KeyByOptions, SourceOptions, Topic } from './topic.js';
 
 /** What a job definition builds its streams with. */
@@ -44,12 +44,19 @@ export class Stream<K, V> {
   }
 
   /**
-   * Keys the stream: each key's records go to one task, which keeps state for it.
+   * Keys the stream: each key's records go to one task, which keeps state for it. They travel through an internal topic, unless the
+   * topic that they come from is declared `alreadyPartitioned` by this key.
    * @param selector the key of a value; null and undefined are errors
-   * @throws WeirError `invalid` without `alreadyPartitioned`: shuffles are not built yet
+   * @throws WeirError `invalid` if a shuffle has no codec for the stream's values
    */
-  keyBy<K2>(codec: Codec<K2>, selector: (value: V) => K2, options: KeyByOptions): KeyedStream<K2, V> {
-    return this.builder.keyBy(this.node, codec, selector as (value: unknown) => unknown, options);
+  keyBy<K2>(codec: Codec<K2>, selector: (value: V) => K2, options: KeyByOptions<V> = {}): KeyedStream<K2, V> {
+    return this.builder.keyBy(this.node, codec, selector as (value: unknown) => unknown, options as KeyByOptions);
+  }
+
+  /** This stream and others as one; each keeps its order, and nothing is said of the order between them. */
+  union(...others: readonly Stream<K, V>[]): Stream<K, V> {
+    const inputs = [this.node, ...others.map((other) => other.node)];
+    return new Stream(this.builder, this.builder.add((id) => ({ kind: 'union', id, name: `union-${id}`, inputs })));
   }
 
   /**
@@ -116,6 +123,7 @@ export class KeyedStream<K, V> {
 /** Records the nodes that streams add; `build` checks the whole. */
 export class GraphBuilder implements StreamBuilder {
   readonly #nodes: Node[] = [];
+  #shuffles = 0;
 
   constructor(private readonly job: string) {}
 
@@ -124,16 +132,24 @@ export class GraphBuilder implements StreamBuilder {
     return new Stream(this, node);
   }
 
-  keyBy<K, V>(input: Node, codec: Codec<K>, selector: (value: unknown) => unknown, options: KeyByOptions | undefined): KeyedStream<K, V> {
-    const alreadyPartitioned = options?.alreadyPartitioned;
-    if (alreadyPartitioned === undefined) {
-      throw this.#invalid(
-        'keyBy has no alreadyPartitioned option, and shuffles through a repartition topic are not built yet',
-        'Key a topic by the key that it is partitioned by, and say so: { alreadyPartitioned: { partitioner: "auto" } }.',
-      );
-    }
-    const node = this.add((id) => ({ kind: 'keyBy', id, name: `keyBy-${id}`, input, keyCodec: codec, selector, alreadyPartitioned }));
+  keyBy<K, V>(input: Node, codec: Codec<K>, selector: (value: unknown) => unknown, options: KeyByOptions): KeyedStream<K, V> {
+    const name = options.name ?? (options.alreadyPartitioned === undefined ? `shuffle-${this.#shuffles++}` : undefined);
+    const distribution = this.#distributionOf(input, options);
+    const node = this.add((id) => ({ kind: 'keyBy', id, name: name ?? `keyBy-${id}`, input, keyCodec: codec, selector, distribution }));
     return new KeyedStream(this, node);
+  }
+
+  #distributionOf(input: Node, { alreadyPartitioned, value }: KeyByOptions): Distribution {
+    if (alreadyPartitioned !== undefined) {
+      if (sourcesOf(input).length === 1 && !passesShuffle(input)) return { type: 'already-partitioned', by: alreadyPartitioned };
+      throw this.#invalid('keyBy is declared alreadyPartitioned on a stream that does not come from one topic alone', 'Drop alreadyPartitioned, so that Weir shuffles.');
+    }
+    const valueCodec = value ?? codecOf(input);
+    if (valueCodec !== undefined) return { type: 'shuffle', valueCodec };
+    throw this.#invalid(
+      `keyBy behind "${input.name}" shuffles, and has no codec for the stream's values`,
+      'Give it one: keyBy(keyCodec, selector, { value: json<T>() }); or, if the topic is partitioned by this key, declare it alreadyPartitioned.',
+    );
   }
 
   add<N extends Node>(make: (id: number) => N): N {
@@ -158,7 +174,7 @@ export class GraphBuilder implements StreamBuilder {
 
   /** A chain whose end is no sink and keeps no state can have no effect: a forgotten `.sink(...)`. */
   #refuseEndsWithoutEffect(): void {
-    const read = new Set(this.#nodes.map((node) => (node.kind === 'source' ? undefined : node.input)));
+    const read = new Set(this.#nodes.flatMap(inputsOf));
     const end = this.#nodes.find((node) => !read.has(node) && node.kind !== 'sink' && node.kind !== 'keyed');
     if (end !== undefined) throw this.#invalid(`nothing reads the result of "${end.name}"`, 'End the stream with .sink(...), or remove it.');
   }
@@ -177,3 +193,23 @@ export class GraphBuilder implements StreamBuilder {
     return errors.topologyInvalid({ job: this.job, problem, advice });
   }
 }
+
+/** The codec of a stream's values where a topic gives it: right behind a source or a shuffle, with nothing but filters between. */
+function codecOf(node: Node): Codec<unknown> | undefined {
+  switch (node.kind) {
+    case 'source':
+      return node.topic.value;
+    case 'stateless':
+      return node.function.type === 'filter' ? codecOf(node.input) : undefined;
+    case 'keyed':
+      return node.type === 'filter' ? codecOf(node.input) : undefined;
+    case 'keyBy':
+      return node.distribution.type === 'shuffle' ? node.distribution.valueCodec : codecOf(node.input);
+    case 'union':
+      return node.inputs.map(codecOf).reduce((a, b) => (a === b ? a : undefined));
+    case 'sink':
+      return undefined;
+  }
+}
+
+const passesShuffle = (node: Node): boolean => isShuffle(node) || inputsOf(node).some(passesShuffle);

@@ -29,10 +29,17 @@ export interface SourceOptions {
 /** Which partitioner put the records where they are: `auto` takes the one that fits the first keys seen. */
 export type AlreadyPartitioned = { readonly partitioner: 'auto' | PartitionerName | PartitionFunction };
 
-export interface KeyByOptions {
+export interface KeyByOptions<V = unknown> {
+  /** Names the shuffle, and with it its repartition topic; unique in the job. Default `shuffle-` and its number. */
+  readonly name?: string;
+  /**
+   * Carries the stream's values through the repartition topic. May be left out right behind a source (also with filters between), whose
+   * topic has a codec.
+   */
+  readonly value?: Codec<V>;
   /**
    * The topic is partitioned by this very key, so no shuffle is needed. Each key is checked when it enters the cache; one that lies
    * elsewhere stops the job with KEY_ELSEWHERE.
    */
-  readonly alreadyPartitioned: AlreadyPartitioned;
+  readonly alreadyPartitioned?: AlreadyPartitioned;
 }

@@ -125,7 +125,7 @@ export class JobTestDriver {
    */
   async checkpoint(): Promise<void> {
     const group = this.#settings.applicationId;
-    await this.#until(() => {
+    await this.until(() => {
       // Markers of a commit reach the partitions one after another: outputs of an ended transaction may still be on their way.
       if (this.cluster.openTransactions().length > 0) return false;
       const committed = new Map(this.cluster.committedOffsets(group).map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset as number]));
@@ -217,7 +217,7 @@ export class JobTestDriver {
   /** Starts the job again, and waits until it runs. */
   async recover(): Promise<void> {
     this.#startProcess();
-    await this.#until(() => this.job.isReady());
+    await this.until(() => this.job.isReady());
   }
 
   #startProcess(): void {
@@ -245,7 +245,8 @@ export class JobTestDriver {
     return this.clock.settled(this.job.ended);
   }
 
-  async #until(condition: () => boolean): Promise<void> {
+  /** Lets time pass until `condition` holds. @throws the error that failed the job, if it did; ProcessKilled if a planned fault struck */
+  async until(condition: () => boolean): Promise<void> {
     let outcome: JobOutcome | undefined;
     void this.job.ended.then((end) => (outcome = end));
     await this.clock.waitUntil(() => outcome !== undefined || !this.isAlive || condition());

@@ -1,0 +1,156 @@
+import { type Barrier, barrierIn } from '../checkpoint/barrier.js';
+import { errors, problemOf } from '../errors/errors.js';
+import { isWeirError } from '../errors/weir-error.js';
+import { ByteWriter } from '../model/byte-writer.js';
+import { PARTITIONERS } from '../model/partitioner.js';
+import type { LogChunk } from '../ports/log.js';
+import type { StateStore } from '../ports/state-backend.js';
+import type { KeyEntry, KeyTable } from '../state/key-table.js';
+import type { KeyByNode, ShuffleNode } from '../topology/graph.js';
+import type { EpochEffects } from './epoch-effects.js';
+import { decodePart, functionFailed, type HeadOperator, type Receiver, writeRecord } from './operators.js';
+import type { RecordContext } from './record-context.js';
+import type { RepartitionOutput } from './task-plan.js';
+
+/**
+ * How records come to the state of their key.
+ *
+ *   already partitioned:   ... --> KeyByOperator --gather--> keyed functions
+ *   shuffled:              ... --> ShuffleWriter --> repartition topic --> ShuffleReader --gather--> keyed functions
+ *
+ * Both gather a chunk's records by key (KeyGather), so that the state of all their keys is read in one multi-get, and run the functions
+ * when the chunk is through.
+ */
+export class KeyGather {
+  readonly #values: unknown[] = [];
+  readonly #entries: KeyEntry[] = [];
+  readonly #rows: number[] = [];
+
+  constructor(
+    private readonly context: RecordContext,
+    readonly table: KeyTable,
+    private readonly next: Receiver,
+  ) {}
+
+  /** Takes the record at hand. */
+  gather(key: unknown, value: unknown): void {
+    this.#entries.push(this.table.resolve(key));
+    this.#values.push(value);
+    this.#rows.push(this.context.row);
+  }
+
+  /**
+   *   1. reads the state of all new entries in one multi-get
+   *   2. runs each gathered record, in order, with its entry current
+   *   3. evicts what the table has too much of
+   */
+  flush(store: StateStore): void {
+    const { context, next, table } = this;
+    const values = this.#values;
+    const entries = this.#entries;
+    if (values.length === 0) return;
+    table.loadMissing(store);
+    for (let i = 0; i < values.length; i++) {
+      const entry = entries[i]!;
+      entry.used = true;
+      context.row = this.#rows[i]!;
+      context.key = entry.key;
+      table.current = entry;
+      next.receive(values[i]);
+    }
+    table.current = undefined;
+    values.length = entries.length = this.#rows.length = 0;
+    table.evict();
+  }
+}
+
+/** The key of a value. @throws WeirError `data` FUNCTION_FAILED, KEY_NULL */
+function keyOf(node: KeyByNode, value: unknown, context: RecordContext): unknown {
+  let key: unknown;
+  try {
+    key = node.selector(value);
+  } catch (thrown) {
+    throw functionFailed(thrown, node.name, context);
+  }
+  if (key !== null && key !== undefined) return key;
+  const { topic, partition, offset } = context;
+  throw errors.keyNull({ operator: node.name, topic, partition, offset });
+}
+
+/** keyBy on a topic that is partitioned by the key already. */
+export class KeyByOperator implements Receiver {
+  constructor(
+    private readonly node: KeyByNode,
+    private readonly context: RecordContext,
+    private readonly gather: KeyGather,
+  ) {}
+
+  receive(value: unknown): void {
+    this.gather.gather(keyOf(this.node, value, this.context), value);
+  }
+}
+
+/** The upstream end of a shuffle: sends each value to the repartition partition of its key, with timestamp and headers. */
+export class ShuffleWriter implements Receiver {
+  readonly #key = new ByteWriter(64);
+  readonly #node: ShuffleNode;
+  #effects: EpochEffects | undefined;
+
+  constructor(
+    private readonly output: RepartitionOutput,
+    private readonly context: RecordContext,
+    private readonly wallTime: () => number,
+  ) {
+    this.#node = output.node;
+  }
+
+  writeTo(effects: EpochEffects): void {
+    this.#effects = effects;
+  }
+
+  receive(value: unknown): void {
+    const key = keyOf(this.#node, value, this.context);
+    try {
+      this.#key.clear();
+      this.#node.keyCodec.encode(key, this.#key);
+      const partition = PARTITIONERS.murmur2(this.#key.buffer, 0, this.#key.length, this.output.partitions);
+      const writer = this.#effects!.writersOf(this.output.topic, this.output.partitions)[partition]!;
+      writeRecord(writer, this.context, this.wallTime, this.#key, this.#node.distribution.valueCodec, value);
+    } catch (thrown) {
+      if (isWeirError(thrown)) throw thrown;
+      const { topic, partition, offset } = this.context;
+      const codec = `${this.#node.keyCodec.id} key and ${this.#node.distribution.valueCodec.id} value`;
+      throw errors.outputUnencodable({ target: `a record for shuffle ${this.#node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown);
+    }
+  }
+}
+
+/** The downstream end of a shuffle: takes records and barriers from the repartition topic. */
+export class ShuffleReader implements HeadOperator {
+  constructor(
+    private readonly node: ShuffleNode,
+    private readonly context: RecordContext,
+    private readonly gather: KeyGather,
+    private readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void,
+  ) {}
+
+  run(chunk: LogChunk): void {
+    const { context, gather, node } = this;
+    const { records } = chunk;
+    const { buffer, keyStart, keyEnd, valueStart, valueEnd } = records;
+    const { valueCodec } = node.distribution;
+    context.topic = chunk.topic;
+    context.partition = chunk.partition;
+    context.columns = records;
+    for (let row = 0; row < records.count; row++) {
+      context.row = row;
+      const barrier = barrierIn(records, row);
+      if (barrier !== undefined) {
+        this.onBarrier(chunk.topic, chunk.partition, barrier);
+        continue;
+      }
+      const key = decodePart('key', node.keyCodec, buffer, keyStart[row]!, keyEnd[row]!, context);
+      gather.gather(key, decodePart('value', valueCodec, buffer, valueStart[row]!, valueEnd[row]!, context));
+    }
+  }
+}
