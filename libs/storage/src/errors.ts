@@ -1,7 +1,7 @@
 import { defineErrors, error } from '@weir/core';
 
 /** What a store was doing when something went wrong: words that complete "while ...". */
-export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'closing' | 'destroying';
+export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
 
 type Failure = {
   readonly act: StoreAct;

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { access, mkdir, realpath, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { clockOf, isWeirError, type Clock, type StateBackend, type StateBackendFactory, type StateStore, type StoreScope } from '@weir/core';
 import { errors } from '../errors.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
@@ -132,9 +132,7 @@ class RocksdbBackend implements StateBackend {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const ended = await Promise.allSettled([...this.#stores.values()].map((store) => store.close()));
-    const failed = ended.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await Promise.all([...this.#stores.values()].map((store) => store.close()));
   }
 
   /** The database, or undefined if another owner holds its lock. */
@@ -169,11 +167,26 @@ class RocksdbBackend implements StateBackend {
 /** @throws WeirError `invalid` STATE_DIR_UNUSABLE; `retry` STATE_UNAVAILABLE for a full disk and the like */
 async function ensureDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
+    if (!(await stat(path)).isDirectory()) throw new Error('it is there and is no directory');
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw directoryFailure('opening', path, cause);
   }
+}
+
+/** Makes a directory and those above it. Node's own recursive form never ends where a directory that is there refuses entries with ENOENT, as /proc does. */
+async function makeDirectory(path: string): Promise<void> {
+  const failed = await mkdir(path).then(
+    () => undefined,
+    (cause: NodeJS.ErrnoException) => cause,
+  );
+  if (failed === undefined || failed.code === 'EEXIST') return;
+  if (failed.code !== 'ENOENT' || dirname(path) === path) throw failed;
+  await makeDirectory(dirname(path));
+  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
+  });
 }
 
 async function moveAway(path: string, to: string): Promise<void> {
