@@ -45,7 +45,7 @@ export class LoggerTelemetry implements Telemetry {
       case 'job-waiting':
         if (this.#waiting.get(event.job) === event.reason) return;
         this.#waiting.set(event.job, event.reason);
-        return this.#lines.warn(`${event.job}: waiting: ${oneLine(event.reason)}`);
+        return this.#lines.warn(`${event.job}: ${oneLine(event.reason)}`);
       case 'job-notice':
         return this.#lines.log(`${event.job}: ${oneLine(event.message)}`);
       case 'task-status':
@@ -72,7 +72,9 @@ export class LoggerTelemetry implements Telemetry {
 
   #jobStatus(event: Extract<TelemetryEvent, { type: 'job-status' }>): void {
     if (event.to === 'FAILED') return;
-    const line = `${event.job}: ${event.from} -> ${event.to}${event.reason === undefined ? '' : `: ${oneLine(event.reason)}`}`;
+    // The runner's line says why the job fails, once and with the causes.
+    const reason = event.reason === undefined || event.to === 'FAILING' ? '' : `: ${oneLine(event.reason)}`;
+    const line = `${event.job}: ${event.from} -> ${event.to}${reason}`;
     if (event.to === 'RESTARTING' || event.to === 'FAILING') this.#lines.warn(line);
     else this.#lines.log(line);
   }
