@@ -3,27 +3,28 @@ import { ProtocolWriter } from '../wire/protocol-writer.js';
 import { APIS } from '../wire/wire.js';
 import type { TopicPartition } from '@weir/core';
 
-/** Bodies of ListOffsets v5 and OffsetForLeaderEpoch v3, for a consumer. */
+/** Bodies of ListOffsets v8 and OffsetForLeaderEpoch v3, for a consumer. */
 
 export interface LedPartition extends TopicPartition {
   readonly leaderEpoch: number;
 }
 
 /** Which offset of a partition is asked for. */
-export type Which = 'earliest' | 'last stable' | 'high watermark';
+export type Which = 'earliest' | 'earliest local' | 'last stable' | 'high watermark';
 
 const CONSUMER = -1;
-const EARLIEST = -2;
-const LATEST = -1;
+/** What stands for a place in the log where a timestamp is asked for. Local: not only in tiered storage (KIP-405). */
+const TIMESTAMP: Readonly<Record<Which, number>> = { earliest: -2, 'earliest local': -4, 'last stable': -1, 'high watermark': -1 };
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 
 export function encodeListOffsets(which: Which, partitions: readonly LedPartition[]): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.listOffsets.flexible);
   out.int32(CONSUMER).int8(which === 'last stable' ? READ_COMMITTED : READ_UNCOMMITTED);
-  return out.array(partitions, ({ topic, partition, leaderEpoch }) => {
-    out.string(topic).count(1).int32(partition).int32(leaderEpoch).int64(which === 'earliest' ? EARLIEST : LATEST);
-  }).finish();
+  out.array(partitions, ({ topic, partition, leaderEpoch }) => {
+    out.string(topic).count(1).int32(partition).int32(leaderEpoch).int64(TIMESTAMP[which]).tags().tags();
+  });
+  return out.tags().finish();
 }
 
 export interface ListedOffset extends TopicPartition {
@@ -37,12 +38,16 @@ export function decodeListOffsets(answer: Buffer): readonly ListedOffset[] {
   from.int32(); // throttle time
   return from.array(() => {
     const topic = from.string();
-    return from.array(() => {
+    const listed = from.array(() => {
       const partition = from.int32();
       const error = from.int16();
       from.int64(); // timestamp
-      return { topic, partition, error, offset: from.int64(), leaderEpoch: from.int32() };
+      const found = { topic, partition, error, offset: from.int64(), leaderEpoch: from.int32() };
+      from.tags();
+      return found;
     });
+    from.tags();
+    return listed;
   }).flat();
 }
 

@@ -208,8 +208,8 @@ export class Fetcher {
     } else if (fetched.lastStable > cursor.position) {
       // Nothing came although something should be there. Either the answer was full, or compaction has removed all that was left of
       // the log up to its last stable offset. The first partition of a request is never left out because the answer is full.
-      if (wasFirst) cursor.addGap(fetched.lastStable);
-      cursor.mustLead = !wasFirst;
+      if (wasFirst) void this.#checkGap(cursor, fetched.lastStable);
+      cursor.mustLead = true;
     }
   }
 
@@ -249,6 +249,23 @@ export class Fetcher {
       }
     }
     this.poke();
+  }
+
+  /**
+   * The log holds nothing from the cursor's position up to `lastStable`, or so it seems. It is passed over only if the broker has that
+   * part itself: one that keeps it in tiered storage answers with nothing, too, when it could not get at it in time.
+   */
+  async #checkGap(cursor: Cursor, lastStable: number): Promise<void> {
+    cursor.rest('nothing came, although the last stable offset is further on', this.poke);
+    try {
+      const [local] = await this.positions.list('earliest local', [cursor]);
+      if (cursor.phase === 'ended' || cursor.phase === 'halted' || cursor.position < local!.offset || cursor.position >= lastStable) return;
+      cursor.addGap(lastStable);
+      cursor.mustLead = false;
+      cursor.wake();
+    } catch (thrown) {
+      if (!isWeirError(thrown, 'retry')) cursor.fail(thrown);
+    }
   }
 
   #allTroubled(entries: ReadonlyMap<string, Entry>, trouble: string): void {

@@ -68,8 +68,11 @@ export class KafkaWriter implements LogWriter {
     this.#closed = true;
     const transaction = this.#transaction;
     // What cannot be aborted now is left to the successor, or to the timeout.
+    const { cluster, producer, settings } = this.parts;
+    const cancel = cluster.clock.after(settings.requestTimeoutMs, () => producer.abandon());
     if (transaction?.isEnded === false) await transaction.abort().catch(() => undefined);
-    this.parts.producer.abandon();
+    cancel();
+    producer.abandon();
     await this.#tail;
     this.onClose(this);
   }

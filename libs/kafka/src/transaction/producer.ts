@@ -81,7 +81,7 @@ export class Producer {
 
   /** Claims the transactional id: ends the open transaction of every older writer, and waits until it has ended. */
   claim(): Promise<void> {
-    return this.#init(NO_PRODUCER, this.requestTimeoutMs + this.options.transactionTimeoutMs);
+    return this.#init(NO_PRODUCER, this.requestTimeoutMs);
   }
 
   /** Makes the producer fit for another transaction; costs nothing unless it is tainted. */
