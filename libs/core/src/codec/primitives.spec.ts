@@ -72,7 +72,7 @@ describe('values of a wrong type', () => {
     ['int64', int64 as Codec<never>, [1, '1', null]],
     ['boolean', boolean as Codec<never>, [0, 'true', null]],
     ['bytes', bytes as Codec<never>, ['a', [1], null, undefined]],
-    ['json', json<unknown>(), [undefined, () => 0, Symbol('s'), 1n]],
+    ['json', json<never>(), [undefined, () => 0, Symbol('s'), 1n]],
   ];
   it.each(wrong)('are refused by %s with a TypeError', (_, codec, values) => {
     for (const value of values) expect(() => encode(codec, value as never)).toThrow(TypeError);
