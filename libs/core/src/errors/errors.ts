@@ -216,10 +216,9 @@ export function show(value: unknown): string {
 
 function asText(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'string' && typeof value !== 'object') return String(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'symbol' || value === undefined) return String(value);
   try {
-    return JSON.stringify(value);
+    return (JSON.stringify(value) as string | undefined) ?? 'a function';
   } catch {
     return 'an object'; // with a cycle, or with a toJSON that throws
   }
