@@ -1,7 +1,7 @@
 import { clockOf, sleep } from '@weir/core';
 import { describeLogConformance } from '@weir/testing/conformance';
 import { kafka } from './kafka-log.js';
-import { brokersForSpecs } from './spec-brokers.js';
+import { brokersForSpecs } from './spec/brokers.js';
 
 const clock = clockOf(globalThis);
 

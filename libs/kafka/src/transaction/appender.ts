@@ -27,7 +27,10 @@ import { decodeProduce, encodeProduce, type ProduceResult } from './transaction-
  * - D1. A batch keeps its bytes, and so its sequence number, until it is acknowledged or the transaction has failed.
  * - D2. Batches of a partition are sent in the order of their sequence numbers; one behind a batch that failed in the same round may be
  *   answered with OUT_OF_ORDER_SEQUENCE_NUMBER, and is sent again behind it.
- * - D3. A record that is too large is found before anything of the append is sent.
+ * - D3. The first batch of a producer for a partition goes alone. A leader that knows nothing of the producer takes any sequence number
+ *   for the first: were the first batch refused (the leader is not ready yet) and the second taken, they would have changed places.
+ *   From then on it refuses the second until it has the first (D2). Seen on Kafka 4.3 with topics that were just created.
+ * - D4. A record that is too large is found before anything of the append is sent.
  */
 const WINDOW = 4;
 const REQUEST_BYTES = 4 * 1024 * 1024;
@@ -82,7 +85,7 @@ export class Appender {
     for (const lane of this.#lanes) this.#checkSizes(lane, limits.get(lane.topic)!);
   }
 
-  /** D3. Measures as if nothing were packed first, since that takes a look at each row only. */
+  /** D4. Measures as if nothing were packed first, since that takes a look at each row only. */
   #checkSizes(lane: Lane, { bytes: limit, isKnown }: BatchLimits): void {
     if (!isKnown) return;
     for (const index of lane.left) {
@@ -143,7 +146,8 @@ export class Appender {
 
   /** Step 1. @returns whether the lane has anything to send */
   #fill(lane: Lane): boolean {
-    while (lane.pending.length < WINDOW && lane.left.length > 0) {
+    const window = this.producer.isEstablished(lane.name) ? WINDOW : 1; // D3
+    while (lane.pending.length < window && lane.left.length > 0) {
       const append = lane.left[0]!;
       const { records } = this.appends[append]!;
       const { bytes, rows } = this.#cut(lane, append);
@@ -248,6 +252,7 @@ export class Appender {
 
   #acknowledge(lane: Lane, batch: Batch, baseOffset: number): void {
     lane.pending = lane.pending.filter((other) => other !== batch);
+    this.producer.establish(lane.name);
     const leaderEpoch = this.cluster.leader(lane.topic, lane.partition)?.epoch ?? -1;
     const placed = (this.#placed[batch.append] ??= { firstOffset: baseOffset, nextOffset: baseOffset, leaderEpoch });
     placed.nextOffset = baseOffset + batch.rows;

@@ -36,6 +36,8 @@ export class Producer {
   readonly transactionalId: string;
   #identity: ProducerIdentity = NO_PRODUCER;
   readonly #sequences = new Map<string, number>();
+  /** Partitions that have acknowledged something of this identity. */
+  readonly #established = new Set<string>();
   #tainted = false;
   #fenced: WeirError | undefined;
   #abandoned = false;
@@ -79,6 +81,15 @@ export class Producer {
     this.#sequences.set(partition, (this.sequence(partition) + records) % SEQUENCE_LIMIT);
   }
 
+  /** Whether the leader of a partition knows this identity, so that it refuses what is out of order. */
+  isEstablished(partition: string): boolean {
+    return this.#established.has(partition);
+  }
+
+  establish(partition: string): void {
+    this.#established.add(partition);
+  }
+
   /** Claims the transactional id: ends the open transaction of every older writer, and waits until it has ended. */
   claim(): Promise<void> {
     return this.#init(NO_PRODUCER, this.requestTimeoutMs);
@@ -104,6 +115,7 @@ export class Producer {
     this.#identity = next;
     this.#tainted = false;
     this.#sequences.clear(); // P3
+    this.#established.clear();
   }
 
   async addPartitions(partitions: readonly TopicPartition[], withinMs: number): Promise<void> {
