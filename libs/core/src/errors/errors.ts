@@ -218,7 +218,7 @@ function asText(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'symbol' || value === undefined) return String(value);
   try {
-    return (JSON.stringify(value)) ?? 'a function';
+    return JSON.stringify(value) ?? 'a function';
   } catch {
     return 'an object'; // with a cycle, or with a toJSON that throws
   }
