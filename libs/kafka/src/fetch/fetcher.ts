@@ -232,7 +232,7 @@ export class Fetcher {
 
   /** Out of range: an error that says what the log holds. A leader that has just been elected can say so wrongly; then fetching goes on. */
   async #checkRange(cursor: Cursor): Promise<void> {
-    cursor.rest(codeName(CODE.OFFSET_OUT_OF_RANGE), NOTHING);
+    cursor.rest(codeName(CODE.OFFSET_OUT_OF_RANGE), this.poke);
     const at: TopicPartition = cursor;
     try {
       const [start] = await this.positions.list('earliest', [at]);
@@ -243,12 +243,10 @@ export class Fetcher {
         if (cursor.phase !== 'ended') cursor.wake();
       }
     } catch (thrown) {
-      if (!isWeirError(thrown, 'retry')) {
-        cursor.fail(thrown);
-        if (cursor.phase !== 'ended') cursor.wake();
-      }
+      if (isWeirError(thrown, 'retry')) return; // asked again when fetching says so again
+      cursor.fail(thrown);
+      if (cursor.phase !== 'ended') cursor.wake();
     }
-    this.poke();
   }
 
   /**
@@ -306,5 +304,3 @@ export class Fetcher {
     this.poke();
   }
 }
-
-const NOTHING = (): void => {};
