@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { generation, offset, sleep, type LogWriter } from '@weir/core';
 import { columnsOf } from '../log-record.js';
 import { ManualClock } from '../manual-clock.js';
-import { SeededRandom } from '../seeded-random.js';
+import { type SeededRandom } from '../seeded-random.js';
 import { LIFELIKE, type ClusterOptions } from './cluster-options.js';
 import { CRASH_POINTS, type CrashPoint, type FaultAction, type FaultPoint, touches } from './fault-plan.js';
 import { InMemoryCluster } from './in-memory-cluster.js';

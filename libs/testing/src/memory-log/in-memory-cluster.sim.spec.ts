@@ -108,7 +108,7 @@ describe('transactions', () => {
     expect([shown(it, 0), shown(it, 1), it.cluster.committedOffsets('group')]).toEqual([[], [], []]);
     const next = it.clock.settled(commit(writer, [{ value: 'b' }]));
     await it.clock.advance(9);
-    expect(shown(it, 0)).toEqual([]);
+    expect(stored(it, 0)).toEqual(['0 record committed a']);
     await next;
     expect([shown(it, 0)[0], shown(it, 1)[0]]).toEqual(['0 -=a', '0 -=a']);
     expect(it.cluster.committedOffsets('group')).toEqual([{ topic: TOPIC, partition: 0, offset: 9 }]);
