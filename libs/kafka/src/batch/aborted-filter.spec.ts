@@ -27,18 +27,18 @@ describe('records of aborted transactions', () => {
   });
 
   it('are dropped when several transactions begin before the end of one batch: all of them count, not the next one', () => {
-    // The first batch that is read reaches over the beginnings of three transactions.
+    // Three transactions were open when the first batch was written, and it belongs to the one that began last.
     const set = Buffer.concat([
-      batch({ base: 10, values: ['plain 1', 'plain 2'] }),
+      batch({ base: 10, values: ['c'], producerId: 3 }),
+      batch({ base: 11, values: ['kept'] }),
       batch({ base: 12, values: ['a'], producerId: 1 }),
       batch({ base: 13, values: ['b'], producerId: 2 }),
-      batch({ base: 14, values: ['c'], producerId: 3 }),
-      marker(15, 1, 'abort'),
-      marker(16, 2, 'abort'),
-      marker(17, 3, 'abort'),
+      marker(14, 1, 'abort'),
+      marker(15, 2, 'abort'),
+      marker(16, 3, 'abort'),
     ]);
     const aborted = [1, 2, 3].map((producerId) => ({ producerId, firstOffset: producerId }));
-    expect(readBack(set, aborted, 10).values).toEqual(['plain 1', 'plain 2']);
+    expect(readBack(set, aborted, 10).values).toEqual(['kept']);
   });
 
   it('are dropped in both of two aborts of one producer, and what it committed between and after them is kept', () => {

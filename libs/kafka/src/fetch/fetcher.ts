@@ -19,7 +19,7 @@ import { decodeFetch, encodeFetch, type FetchPartition, type FetchedPartition } 
  *
  * Invariants:
  * - F1. A cursor is in at most one request, and a partition at most once in a request; readers at the same position share it.
- * - F2. An answer counts for a cursor only if the cursor still is where it was when the request was sent.
+ * - F2. An answer counts only for cursors that still wait for it. Another `assign` is another cursor, so an old answer finds none.
  * - F3. Trouble of one partition delays no other, and is tried again with growing pauses. It ends in an error when the log says that
  *   trying is useless, or after READING_STUCK_MS; a topic that does not exist is waited for.
  * - F4. A small part of a large answer is copied, so that a slow reader keeps at most COPY_BELOW times what it has not read.
@@ -188,7 +188,7 @@ export class Fetcher {
     const small = fetched.records.length > 0 && fetched.records.length * COPY_BELOW < answerBytes;
     const records = small ? Buffer.from(fetched.records) : fetched.records;
     for (const cursor of entry.cursors) {
-      if (cursor.phase !== 'fetching' || cursor.position !== entry.request.position) continue; // F2
+      if (cursor.phase !== 'fetching') continue; // F2
       if (fetched.error === CODE.NONE) this.#accept(cursor, fetched, records, wasFirst);
       else this.#refuse(cursor, fetched.error);
     }

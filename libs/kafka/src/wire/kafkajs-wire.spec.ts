@@ -146,6 +146,7 @@ describe('the wire', () => {
     broker.answer(first!, Buffer.from('late'));
     broker.onRequest = (request) => broker.answer(request, Buffer.from('fresh'));
     expect(String(await wire.send(1, 'control', APIS.produce, BODY))).toBe('fresh');
+    expect(broker.requests.at(-1)!.connection).not.toBe(first!.connection);
   });
 
   it('rejects what is under way when it is closed, and everything after it', async () => {
