@@ -12,7 +12,8 @@ describe('the error catalogue of the state backends', () => {
     for (const { code } of definitions) expect(code).toMatch(/^STATE_[A-Z_]+$/);
   });
 
-  it.each(definitions.map((definition, i) => [definition.code, definition, make[i]!] as const))('renders %s with its facts and its advice', (code, definition, factory) => {
+  const cases = definitions.map((definition, i) => [definition.code, definition, make[i]!] as const);
+  it.each(cases)('renders %s with its facts and its advice', (code, definition, factory) => {
     const rendered = factory(definition.example);
     expect(rendered).toMatchObject({ code, kind: definition.kind, context: definition.example });
     expect(rendered.message).not.toMatch(/undefined|\[object|NaN/);

@@ -40,8 +40,9 @@ describe('the layout of stored keys', () => {
       fc.property(keys, keys, (prefix, key) => {
         const { from, below } = prefixRange(prefix);
         const stored = storedKey(key);
-        const inRange = (from === undefined || Buffer.compare(stored, from) >= 0) && (below === undefined || Buffer.compare(stored, below) < 0);
-        expect(inRange).toBe(key.subarray(0, prefix.length).equals(prefix));
+        const notBefore = from === undefined || Buffer.compare(stored, from) >= 0;
+        const notBehind = below === undefined || Buffer.compare(stored, below) < 0;
+        expect(notBefore && notBehind).toBe(key.subarray(0, prefix.length).equals(prefix));
       }),
     );
   });

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { clockOf, isWeirError, type Clock, type StateBackend, type StateBackendFactory, type StateStore, type StoreScope } from '@weir/core';
+import { clockOf, isWeirError } from '@weir/core';
+import type { Clock, StateBackend, StateBackendFactory, StateStore, StoreScope } from '@weir/core';
 import { errors } from '../errors.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
@@ -14,11 +15,12 @@ import { COMPRESSIONS, DEFAULT_MEMORY_BUDGET_BYTES, tune, type Compression } fro
 export type { Compression } from './rocksdb-tuning.js';
 
 export interface RocksdbOptions {
-  /** Where the stores of all applications lie; created if it is missing. On a local disk: RocksDB's lock does not hold on every network one. */
+  /** Where the stores of all applications lie; made if it is missing. On a local disk: RocksDB's lock does not hold on every other. */
   readonly dir: string;
   /**
-   * Bytes of block cache and write buffers of all stores of the process together. Default 512 MB. What a batch takes while it is
-   * written comes on top. One backend divides it among its stores: give each job of a process its own part.
+   * Bytes of block cache and write buffers of all stores of the process together. Default 512 MB. On top come about 10 MB a store,
+   * for what RocksDB needs while it flushes and compacts, and the largest batch of each. A backend divides the budget among its
+   * stores and knows no other backend: give each job of a process a part of its own.
    */
   readonly memoryBudgetBytes?: number | undefined;
   /** `none` (default) reads fastest and takes up to twice the space; `zstd` saves space. A store may change from one to the other. */
@@ -175,7 +177,10 @@ async function ensureDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those above it. Node's own recursive form never ends where a directory that is there refuses entries with ENOENT, as /proc does. */
+/**
+ * Makes a directory and those above it. Node's own recursive form never ends where a directory that is there refuses entries
+ * with ENOENT, as /proc does.
+ */
 async function makeDirectory(path: string): Promise<void> {
   const failed = await mkdir(path).then(
     () => undefined,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { incarnation, isWeirError, offset, RecordWriter, taskIndex, type StateStore, type StoreScope } from '@weir/core';
-import { loadBinding } from './rocksdb-binding.js';
+import { loadBinding, type DatabaseHandle, type RocksdbBinding } from './rocksdb-binding.js';
 import { rocksdb } from './rocksdb-backend.js';
 
 const SCOPE: StoreScope = { applicationId: 'app', incarnation: incarnation(0), subTopology: 0, task: taskIndex(0) };
@@ -219,7 +219,7 @@ describe('a RocksDB store whose directory is taken away', () => {
 });
 
 /** The database without the store around it. */
-async function raw(use: (binding: ReturnType<typeof loadBinding>, db: ReturnType<ReturnType<typeof loadBinding>['db_init']>) => void): Promise<void> {
+async function raw(use: (binding: RocksdbBinding, db: DatabaseHandle) => void): Promise<void> {
   const binding = loadBinding();
   const db = binding.db_init(files);
   const options = { createIfMissing: false, compaction: 'universal', optimize: 'point-lookup', memtableMemoryBudget: 1_000_000 } as never;

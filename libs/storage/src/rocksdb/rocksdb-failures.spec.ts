@@ -4,9 +4,9 @@ import { directoryFailure, isLocked, openFailure, readFailure, writeFailure } fr
 const said = (code: string | undefined, message: string): Error => Object.assign(new Error(message), code === undefined ? {} : { code });
 
 const FULL = said('LEVEL_IO_ERROR', 'IO error: No space left on device: While appending to file: /d/000023.sst: No space left on device');
-const MISSING = said('LEVEL_IO_ERROR', 'IO error: No such file or directory: While opening a file for sequentially reading: /d/MANIFEST-000005');
+const MISSING = said('LEVEL_IO_ERROR', 'IO error: No such file or directory: While opening a file: /d/MANIFEST-000005');
 const READ_ONLY = said('LEVEL_IO_ERROR', 'IO error: while open a file for lock: /d/LOCK: Read-only file system');
-const CHECKSUM = said('LEVEL_CORRUPTION', 'Corruption: block checksum mismatch: stored = 3652696951, computed = 3700165520  in /d/000028.sst');
+const CHECKSUM = said('LEVEL_CORRUPTION', 'Corruption: block checksum mismatch: stored = 36526, computed = 37001  in /d/000028.sst');
 const DESCRIPTORS = said('LEVEL_CORRUPTION', 'Corruption: IO error: While open a file for random read: /d/000028.sst: Too many open files');
 const NO_CODE = said(undefined, 'Not implemented: Unknown block based table format version');
 

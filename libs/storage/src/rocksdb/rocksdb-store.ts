@@ -190,7 +190,7 @@ export class RocksdbStore implements StateStore, ScanSource {
     }
   }
 
-  /** Never rejects: every batch was in the log when its `apply` resolved, and what RocksDB may fail to tidy up it tidies up at the next open. */
+  /** Never rejects: every batch was in the log when its `apply` resolved, and what RocksDB fails to tidy up waits for the next open. */
   #closeDatabase(): Promise<void> {
     return new Promise((closed) => {
       this.#binding.db_close(this.#db, () => {

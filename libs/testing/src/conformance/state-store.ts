@@ -16,7 +16,7 @@ import {
  * Conformance suite of the StateBackend port: every implementation runs it, and passes all of it.
  *
  * A harness makes backends over one place (a directory, say), so that closing one and opening another is what a restart of the process
- * is. Its lock timeout is short: the suite waits for it.
+ * is. The suite waits for its lock timeout, so it is short, and yet long enough for a store to close on a busy machine.
  */
 export interface StateBackendHarness {
   /** Each `open` acts like a new process. */
