@@ -1,4 +1,4 @@
-import { OptionError, optionsFrom, USAGE } from './options.js';
+import { type BenchOptions, OptionError, optionsFrom, USAGE } from './options.js';
 import { runChild } from './run/child-main.js';
 import { RunFailedError } from './run/child-process.js';
 
@@ -12,10 +12,22 @@ async function main(args: readonly string[]): Promise<void> {
   // The processes of runs end with this one (see child-process.ts), which a signal would end without a word.
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   const options = optionsFrom(args);
-  const { compare } = await import('./study/compare.js');
-  if (!(await compare(options, brokers()))) {
+  if (!(await run(options))) {
     console.error('At least one run gave wrong alerts.');
     process.exitCode = 1;
+  }
+}
+
+async function run(options: BenchOptions): Promise<boolean> {
+  switch (options.command) {
+    case 'compare':
+      return (await import('./study/compare.js')).compare(options, brokers());
+    case 'parallelism':
+      return (await import('./study/parallelism.js')).parallelismStudy(options, brokers());
+    case 'profile':
+      return (await import('./study/profile.js')).profile(options, brokers());
+    case 'micro':
+      return (await import('./micro/micro.js')).micro(options);
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AlertDigest, alertsOf } from './alert-digest.js';
+import { plainDecimal } from './plain-decimal.js';
 import { degreesText, Fleet, partitionsOf, sensorId } from './fleet.js';
 
 const KEY_SET = { sensors: 20, records: 5_000, partitions: 4, seed: 7 };
@@ -73,5 +74,14 @@ describe('the digest of alerts', () => {
       }
     }
     expect(alertsOf(KEY_SET).equals(made)).toBe(true);
+  });
+});
+
+describe('the plain decimals of the peers', () => {
+  it('are the numbers that JavaScript reads', () => {
+    for (let tenths = -300; tenths <= 600; tenths++) {
+      const text = Buffer.from(`,${degreesText(tenths)},`);
+      expect(plainDecimal(text, 1, text.length - 1) + 0).toBe(Number(degreesText(tenths)) + 0);
+    }
   });
 });

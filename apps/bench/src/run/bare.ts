@@ -5,7 +5,9 @@ import {
 import { kafka } from '@weir/kafka';
 import { THRESHOLD } from '../input/alert-digest.js';
 import { places } from '../input/input-topic.js';
+import { plainDecimal } from '../input/plain-decimal.js';
 import { backendOf } from './backend-of.js';
+import { profilerOf } from './cpu-profiler.js';
 import { RunMeter, type RunResult } from './run-meter.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -90,7 +92,7 @@ class BareTask {
       const end = valueEnd[row]!;
       const timestampAt = valueStart[row]! + sensor.id.length + 1;
       const comma = buffer.indexOf(COMMA, timestampAt);
-      const temperature = decimal(buffer, comma + 1, end);
+      const temperature = plainDecimal(buffer, comma + 1, end);
       const last = sensor.temperature;
       sensor.temperature = temperature;
       if (sensor.epoch !== this.#epoch) {
@@ -183,26 +185,9 @@ class BareTask {
 
 const changelogOf = ({ applicationId }: RunSpec): string => `${applicationId}-changelog`;
 
-/** A plain decimal number of up to 15 digits. */
-function decimal(buffer: Buffer, start: number, end: number): number {
-  const isNegative = buffer[start] === 0x2d;
-  let mantissa = 0;
-  let scale = 0;
-  for (let at = isNegative ? start + 1 : start; at < end; at++) {
-    const byte = buffer[at]!;
-    if (byte === 0x2e) scale = 1;
-    else {
-      mantissa = mantissa * 10 + (byte - 0x30);
-      scale *= 10;
-    }
-  }
-  const magnitude = scale > 1 ? mantissa / scale : mantissa;
-  return isNegative ? -magnitude : magnitude;
-}
-
 export async function runBare(spec: RunSpec): Promise<RunResult> {
   const clock = clockOf(globalThis);
-  const meter = new RunMeter(spec.records, clock);
+  const meter = new RunMeter(spec.records, clock, profilerOf(spec));
   const log = await kafka({ brokers: spec.brokers }).open({ clock, clientId: spec.applicationId });
   const backend = await backendOf(spec).open(spec.parallelism);
   await log.ensureTopics([{ topic: changelogOf(spec), partitions: spec.parallelism, config: { 'cleanup.policy': 'compact' } }]);

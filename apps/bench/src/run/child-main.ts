@@ -1,3 +1,4 @@
+import type { MicroCase } from '../micro/cases.js';
 import type { RunResult } from './run-meter.js';
 import { RESULT_LINE, type RunSpec } from './run-spec.js';
 
@@ -5,7 +6,8 @@ import { RESULT_LINE, type RunSpec } from './run-spec.js';
 export type ChildTask =
   | { readonly type: 'weir'; readonly spec: RunSpec }
   | { readonly type: 'weir-idle'; readonly spec: RunSpec; readonly seconds: number }
-  | { readonly type: 'bare'; readonly spec: RunSpec };
+  | { readonly type: 'bare'; readonly spec: RunSpec }
+  | { readonly type: 'micro'; readonly name: MicroCase };
 
 /** Each kind loads what it needs alone, so that no peer carries another's modules in its memory. */
 export async function runChild(text: string): Promise<void> {
@@ -22,5 +24,7 @@ async function resultOf(task: ChildTask): Promise<RunResult | object> {
       return (await import('./weir-run.js')).runWeirIdle(task.spec, task.seconds);
     case 'bare':
       return (await import('./bare.js')).runBare(task.spec);
+    case 'micro':
+      return { nanoseconds: await (await import('../micro/cases.js')).MICRO_CASES[task.name]() };
   }
 }

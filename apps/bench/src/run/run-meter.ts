@@ -10,6 +10,12 @@ export interface RunResult {
   readonly peakRssBytes: number;
 }
 
+/** Whoever else looks at the measured span: a profiler. */
+export interface MeasuredSpan {
+  begin(): void;
+  end(): void;
+}
+
 /**
  * Measures this process from the first record processed to the commit that covers the last one: what comes before (modules, connections,
  * the claim of transactional ids) is paid once in a job's life and would blur a run of seconds.
@@ -20,10 +26,14 @@ export class RunMeter {
   #began: { readonly at: number; readonly cpu: NodeJS.CpuUsage } | undefined;
   #committed = 0;
 
-  /** @param records how many there are in all */
+  /**
+   * @param records how many there are in all
+   * @param span told of the begin and the end of what is measured, outside of it
+   */
   constructor(
     private readonly records: number,
     private readonly clock: Clock,
+    private readonly span?: MeasuredSpan,
   ) {
     this.done = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -32,7 +42,9 @@ export class RunMeter {
 
   /** A record is about to be processed. Only the first call counts. */
   onRecord(): void {
-    this.#began ??= { at: this.clock.monotonic(), cpu: process.cpuUsage() };
+    if (this.#began !== undefined) return;
+    this.span?.begin();
+    this.#began = { at: this.clock.monotonic(), cpu: process.cpuUsage() };
   }
 
   /** So many more records are covered by a commit. */
@@ -42,11 +54,8 @@ export class RunMeter {
     if (this.#committed < this.records || began === undefined) return;
     if (this.#committed > this.records) throw new Error(`The topic has ${this.records} records, and ${this.#committed} were committed.`);
     const { user, system } = process.cpuUsage(began.cpu);
-    this.#resolve({
-      records: this.records,
-      elapsedMs: this.clock.monotonic() - began.at,
-      cpuMs: (user + system) / 1_000,
-      peakRssBytes: process.resourceUsage().maxRSS * 1_024,
-    });
+    const elapsedMs = this.clock.monotonic() - began.at;
+    this.span?.end();
+    this.#resolve({ records: this.records, elapsedMs, cpuMs: (user + system) / 1_000, peakRssBytes: process.resourceUsage().maxRSS * 1_024 });
   }
 }

@@ -15,6 +15,8 @@ export interface RunSpec {
   readonly cacheEntries: number;
   readonly backend: Backend;
   readonly stateDir: string;
+  /** Where to write a CPU profile of the measured span; none if left out. */
+  readonly profile?: string;
 }
 
 /** The line by which a run tells its result begins so; Kafka Streams' run says it, too. */

@@ -1,6 +1,5 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Clock, clockOf, type Log } from '@weir/core';
 import { kafka } from '@weir/kafka';
 import { type AlertDigest, alertsOf } from '../input/alert-digest.js';
@@ -10,8 +9,6 @@ import { readAlerts } from '../input/output-topic.js';
 import { RUNS_DIR } from '../places.js';
 import type { CheckedRun } from '../report/figures.js';
 import { whole } from '../report/table.js';
-import type { ChildTask } from './child-main.js';
-import { runToResult } from './child-process.js';
 import type { RunResult } from './run-meter.js';
 import type { RunSpec } from './run-spec.js';
 
@@ -21,8 +18,6 @@ export interface PreparedInput {
   readonly topic: string;
   readonly expected: AlertDigest;
 }
-
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** One call of the benchmark: the broker it measures on, and the runs it makes there. */
 export class Session {
@@ -70,7 +65,7 @@ export class Session {
   }
 
   /** A run's spec: ids, topics and state that no other run has. */
-  async spec({ keySet, topic }: PreparedInput, rest: Pick<RunSpec, 'parallelism' | 'intervalMs' | 'cacheEntries' | 'backend'>): Promise<RunSpec> {
+  async spec({ keySet, topic }: Pick<PreparedInput, 'keySet' | 'topic'>, rest: Pick<RunSpec, 'parallelism' | 'intervalMs' | 'cacheEntries' | 'backend'>): Promise<RunSpec> {
     const applicationId = `${this.#id}-${++this.#runs}`;
     const output = `${applicationId}-alerts`;
     const { partitions, records } = keySet;
@@ -81,17 +76,20 @@ export class Session {
   }
 
   /** Runs, then compares what it wrote with the model. */
-  async checked({ expected, keySet }: PreparedInput, spec: RunSpec, run: () => Promise<RunResult>): Promise<CheckedRun> {
-    try {
+  checked({ expected, keySet }: PreparedInput, spec: RunSpec, run: () => Promise<RunResult>): Promise<CheckedRun> {
+    return this.inStateDir(spec, async () => {
       const result = await run();
       const found = await readAlerts(this.log, spec.output, keySet.partitions);
       return { ...result, alerts: found.count, isCorrect: found.equals(expected) };
+    });
+  }
+
+  /** Runs, and removes what the run kept on disk. */
+  async inStateDir<T>({ stateDir }: RunSpec, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
     } finally {
-      await rm(spec.stateDir, { recursive: true, force: true });
+      await rm(stateDir, { recursive: true, force: true });
     }
   }
 }
-
-/** Runs a task of ours in a Node process of its own. @param flags of Node itself */
-export const runNode = <T>(task: ChildTask, flags: readonly string[] = []): Promise<T> =>
-  runToResult<T>(process.execPath, [...flags, MAIN, 'child', JSON.stringify(task)]);

@@ -1,4 +1,4 @@
-import type { JobDefinition } from '@weir/core';
+import type { Codec, JobDefinition } from '@weir/core';
 import { THRESHOLD } from '../input/alert-digest.js';
 
 /** What this file takes from the main job's app. */
@@ -8,14 +8,22 @@ interface MainJob {
 interface MainSettings {
   readonly AlertSettings: new (inputTopic: string, outputTopic: string, inputPartitioner: string, threshold: number) => unknown;
 }
+interface MainCodec {
+  readonly sensorReadingCsv: Codec<{ readonly id: string; readonly timestamp: number; readonly temperature: number }>;
+}
+
+const APP = new URL('../../temperature-alerts/', import.meta.url);
+const load = <T>(file: string): Promise<T> => import(new URL(file, APP).href) as Promise<T>;
 
 /**
  * The main job itself, not a copy that would drift from it. An app exports nothing, so it is loaded from where the build puts it,
  * beside this one.
  */
 export async function temperatureJob(input: string, output: string): Promise<JobDefinition> {
-  const app = new URL('../../temperature-alerts/', import.meta.url);
-  const { TemperatureAlertsJob } = (await import(new URL('temperature-alerts.job.js', app).href)) as MainJob;
-  const { AlertSettings } = (await import(new URL('service-settings.js', app).href)) as MainSettings;
+  const { TemperatureAlertsJob } = await load<MainJob>('temperature-alerts.job.js');
+  const { AlertSettings } = await load<MainSettings>('service-settings.js');
   return new TemperatureAlertsJob(new AlertSettings(input, output, 'auto', THRESHOLD));
 }
+
+/** The main job's codec of its input. */
+export const sensorReadingCodec = async (): Promise<MainCodec['sensorReadingCsv']> => (await load<MainCodec>('sensor-reading.js')).sensorReadingCsv;

@@ -1,6 +1,7 @@
 import { clockOf, createJob, type Job, type LogFactory, type Telemetry } from '@weir/core';
 import { kafka } from '@weir/kafka';
 import { backendOf } from './backend-of.js';
+import { profilerOf } from './cpu-profiler.js';
 import { meteredLog } from './metered-log.js';
 import { RunMeter, type RunResult } from './run-meter.js';
 import type { RunSpec } from './run-spec.js';
@@ -12,7 +13,7 @@ const STOP_MS = 30_000;
 /** The main job through the API that users have. */
 export async function runWeir(spec: RunSpec): Promise<RunResult> {
   const clock = clockOf(globalThis);
-  const meter = new RunMeter(spec.records, clock);
+  const meter = new RunMeter(spec.records, clock, profilerOf(spec));
   const telemetry: Telemetry = {
     emit: (event) => {
       if (event.type === 'task-commit') meter.onCommit(event.recordsIn);

@@ -7,7 +7,8 @@ import { whole } from '../report/table.js';
 import { findKafkaStreams, type KafkaStreamsVariant, runKafkaStreams } from '../run/kafka-streams-peer.js';
 import type { RunResult } from '../run/run-meter.js';
 import type { RunSpec } from '../run/run-spec.js';
-import { type PreparedInput, runNode, Session } from '../run/session.js';
+import { runNode } from '../run/run-node.js';
+import { type PreparedInput, Session } from '../run/session.js';
 import { describeMachine } from './machine.js';
 
 /** One setting in which all peers are measured. */
