@@ -97,16 +97,11 @@ describe('telemetry as lines of a log', () => {
     ]);
   });
 
-  it('warns about a failed checkpoint, unless the job is being closed', () => {
-    const failed = { type: 'checkpoint-failed' as const, job: 'alerts', checkpoint: checkpointId(9), reason: 'it timed out' };
-    telemetry.emit(failed);
-    telemetry.emit({ type: 'job-status', job: 'alerts', from: 'RUNNING', to: 'CANCELLING' });
-    telemetry.emit(failed);
-    expect(recorded.lines).toEqual([
-      'warn alerts: checkpoint 9 failed: it timed out',
-      'log alerts: RUNNING -> CANCELLING',
-      'debug alerts: checkpoint 9 failed: it timed out',
-    ]);
+  it('warns about a checkpoint that timed out, and not about one that was cut off', () => {
+    const failed = { type: 'checkpoint-failed' as const, job: 'alerts', checkpoint: checkpointId(9), durationMs: 600_000.4 };
+    telemetry.emit({ ...failed, outcome: 'timed-out' });
+    telemetry.emit({ ...failed, outcome: 'abandoned' });
+    expect(recorded.lines).toEqual(['warn alerts: checkpoint 9 timed out after 600000 ms', 'debug alerts: checkpoint 9 abandoned']);
   });
 
   it('lets no bytes of a record break out of their line or drive a terminal', () => {

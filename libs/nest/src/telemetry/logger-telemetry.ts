@@ -24,8 +24,6 @@ export class LoggerTelemetry implements Telemetry {
   readonly #clock: Clock;
   /** The reason that a job was last seen waiting for. */
   readonly #waiting = new Map<string, string>();
-  /** Jobs that are being closed. */
-  readonly #ending = new Set<string>();
   /** When a restore was last logged, by task. Entries go when the restore ends. */
   readonly #restoreLogged = new Map<string, number>();
   /** Tasks whose restore has ended: progress after the end is not news. */
@@ -40,7 +38,6 @@ export class LoggerTelemetry implements Telemetry {
     switch (event.type) {
       case 'job-status':
         this.#waiting.delete(event.job);
-        if (event.to === 'CANCELLING' || event.to === 'FAILING') this.#ending.add(event.job);
         return this.#jobStatus(event);
       case 'job-waiting':
         if (this.#waiting.get(event.job) === event.reason) return;
@@ -59,11 +56,10 @@ export class LoggerTelemetry implements Telemetry {
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
       case 'restore-progress':
         return this.#restoreProgress(event);
-      case 'checkpoint-failed': {
-        const line = `${event.job}: checkpoint ${event.checkpoint} failed: ${oneLine(event.reason)}`;
-        // A round that a shutdown cuts off is no failure: the final checkpoint takes its place.
-        return this.#ending.has(event.job) ? this.#lines.debug(line) : this.#lines.warn(line);
-      }
+      case 'checkpoint-failed':
+        // What a failed task or a shutdown cuts off is no failed checkpoint, and the cause has a line of its own.
+        if (event.outcome === 'abandoned') return this.#lines.debug(`${event.job}: checkpoint ${event.checkpoint} abandoned`);
+        return this.#lines.warn(`${event.job}: checkpoint ${event.checkpoint} timed out after ${Math.round(event.durationMs)} ms`);
       case 'task-commit':
       case 'checkpoint-completed':
         return;
