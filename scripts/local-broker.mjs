@@ -92,7 +92,7 @@ async function tryJava(env, log) {
  * @returns {Promise<{ found: LocalBroker } | { missing: string }>}
  */
 async function tryDocker(env, log) {
-  const missing = await whyNoDocker();
+  const missing = await whyNoDocker(env);
   return missing === undefined ? attempt({ way: 'docker' }, env, log) : { missing };
 }
 

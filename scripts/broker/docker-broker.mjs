@@ -14,12 +14,13 @@ const UP_LIMIT_MS = 600_000;
 const ACT_LIMIT_MS = 60_000;
 
 /**
+ * @param {Readonly<Record<string, string | undefined>>} env
  * @returns {Promise<string | undefined>} undefined if a Docker engine and its compose answer, else what is missing
  */
-export async function whyNoDocker() {
+export async function whyNoDocker(env) {
   for (const args of [['info', '--format', '{{.ServerVersion}}'], ['compose', 'version']]) {
     try {
-      await run('docker', args, { timeout: ENGINE_LIMIT_MS });
+      await run('docker', args, { timeout: ENGINE_LIMIT_MS, env });
     } catch (error) {
       const { code, stderr } = /** @type {{ code?: unknown, stderr?: string }} */ (error);
       if (code === 'ENOENT') return 'no docker on PATH';
@@ -75,6 +76,7 @@ export class DockerBroker {
   }
 
   async destroy() {
+    if (this.#gone) return;
     this.#gone = true;
     await this.#compose(['kill', 'broker']).catch(() => undefined);
     await this.#compose(['down', '--volumes', '--timeout', '1']);

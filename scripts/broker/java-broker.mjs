@@ -139,12 +139,18 @@ async function sweep() {
     if (!name.startsWith(PREFIX)) continue;
     const folder = join(tmpdir(), name);
     const owner = Number(await readFile(join(folder, 'owner'), 'utf8').catch(() => ''));
-    if (owner > 0 && !isAlive(owner)) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+    if (owner > 0 && !(await isAlive(owner))) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
+/**
+ * Asking by signal 0 finds a dead process too, for as long as nobody has collected it, and any other that got its number.
+ * @param {number} pid
+ * @returns {Promise<boolean>} whether a supervisor runs under this id
+ */
+async function isAlive(pid) {
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+  if (line !== undefined || process.platform === 'linux') return line?.includes('supervisor') ?? false;
   try {
     process.kill(pid, 0);
     return true;

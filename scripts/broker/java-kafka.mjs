@@ -17,10 +17,10 @@ const FORMAT_LIMIT_MS = 60_000;
 /** The heap is bounded; beside it Kafka takes some 150 MB for threads, code and mapped indexes. */
 const JVM_OPTIONS = ['-Xms128m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', '-Djava.awt.headless=true'];
 
+/** @typedef {Readonly<Record<string, string | undefined>>} Env */
 /**
- * @typedef {Readonly<Record<string, string | undefined>>} Env
- * @typedef {{ found: T } | { missing: string }} Found
  * @template T
+ * @typedef {{ found: T } | { missing: string }} Found
  */
 /** @typedef {{ java: string, lib: string }} JavaKafka */
 /** @typedef {{ broker: number, controller: number }} Ports */
@@ -138,6 +138,7 @@ const exists = (path) => access(path).then(() => true, () => false);
  * @returns {Promise<Ports>}
  */
 export async function freePorts() {
+  /** @type {number[]} */
   const ports = [];
   for (let tries = 0; ports.length < 2; tries++) {
     if (tries === 200) throw new Error('found no two free ports of 127.0.0.1 between 20000 and 32000');

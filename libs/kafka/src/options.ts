@@ -80,7 +80,7 @@ export function checkOptions(options: KafkaOptions): KafkaSettings {
     sasl,
     compression,
     connectionTimeoutMs: whole('connectionTimeoutMs', options.connectionTimeoutMs ?? 3_000, 1, 600_000),
-    requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 100, 3_600_000),
+    requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1_000, 3_600_000),
     batchBytes: whole('batchBytes', options.batchBytes ?? 1_000_000, 1_024, 100_000_000),
     produceConnections: whole('produceConnections', options.produceConnections ?? 4, 1, 64),
   });

@@ -18,7 +18,7 @@ describe('the process', () => {
     new NodeProcessHost(process).exitAfterShutdown('SIGTERM');
     process.off('SIGTERM', nest);
     process.emit('SIGTERM');
-    expect(process.exits).toEqual([undefined]);
+    expect(process.exits).toStrictEqual([undefined]);
   });
 
   it('does not end while Nest still listens: an impatient second signal cuts off no shutdown hook', () => {
@@ -26,7 +26,7 @@ describe('the process', () => {
     process.on('SIGTERM', () => undefined);
     new NodeProcessHost(process).exitAfterShutdown('SIGTERM');
     process.emit('SIGTERM');
-    expect(process.exits).toEqual([]);
+    expect(process.exits).toStrictEqual([]);
   });
 
   it('listens once for each signal, however many applications shut down', () => {

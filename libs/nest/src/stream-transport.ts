@@ -92,7 +92,7 @@ export class StreamTransport {
 
   #changed(event: JobStatusEvent): void {
     this.#tell('jobStatus', event);
-    const status = transportStatus(this.#runner.overviews().map((job) => withChange(job, event)));
+    const status = transportStatus(this.#runner.overviews());
     if (status === this.#last) return;
     this.#last = status;
     this.#status.next(status);
@@ -112,13 +112,7 @@ export class StreamTransport {
   }
 }
 
-type Named = Pick<JobOverview, 'name' | 'status'>;
-
-/** The event may come before the overview shows it. */
-const withChange = (job: JobOverview, event: JobStatusEvent): Named =>
-  job.name === event.job ? { name: job.name, status: event.to } : job;
-
-export function transportStatus(jobs: readonly Named[]): StreamTransportStatus {
+export function transportStatus(jobs: readonly Pick<JobOverview, 'status'>[]): StreamTransportStatus {
   if (jobs.some((job) => job.status === 'FAILING' || job.status === 'FAILED')) return 'failed';
   if (jobs.every((job) => job.status === 'CREATED' || isTerminal(job.status))) return 'disconnected';
   if (jobs.some((job) => job.status === 'RESTARTING')) return 'restarting';

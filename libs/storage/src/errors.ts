@@ -1,7 +1,7 @@
 import { defineErrors, error } from '@weir/core';
 
 /** What a store was doing when something went wrong: words that complete "while ...". */
-export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'closing' | 'destroying';
+export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
 
 type Failure = {
   readonly act: StoreAct;
@@ -15,8 +15,9 @@ export const errors = defineErrors({
   locked: error<{ readonly act: StoreAct; readonly path: string; readonly waitedMs: number }>({
     code: 'STATE_LOCKED',
     kind: 'retry',
-    message: ({ act, path, waitedMs }) => `While ${act} the store ${path}: another owner holds its lock, and kept it for the ${waitedMs} ms waited.`,
-    advice: 'End the other process that uses this state directory (a paused one holds the lock, too), or give each process a directory of its own.',
+    message: ({ act, path, waitedMs }) =>
+      `While ${act} the store ${path}: another owner holds its lock, and kept it for the ${waitedMs} ms waited.`,
+    advice: 'End the other process that uses this state directory (a paused one holds the lock, too), or give each process its own.',
     example: { act: 'opening', path: '/data/app/0/0-1', waitedMs: 10_000 },
   }),
   damaged: error<Failure>({
@@ -50,15 +51,15 @@ export const errors = defineErrors({
   writeFailed: error<Failure>({
     code: 'STATE_WRITE_FAILED',
     kind: 'restart-task',
-    message: ({ act, path, found }) => `While ${act} the store ${path}: ${found}. The batch may or may not be there, whole; nothing of it is lost, for the changelog has it.`,
-    advice: 'The task starts again from its last commit. Free disk space if it ran out; otherwise check the disk.',
+    message: ({ act, path, found }) => `While ${act} the store ${path}: ${found}.`,
+    advice: 'The changelog has the batch, and the task starts again from its last commit. If the disk is full, free some; else check it.',
     example: { act: 'writing', path: '/data/app/0/0-1', found: 'IO error: No space left on device' },
   }),
   bindingMissing: error<{ readonly platform: string; readonly found: string }>({
     code: 'STATE_BACKEND_UNAVAILABLE',
     kind: 'invalid',
     message: ({ platform, found }) =>
-      `The rocksdb state backend has a native part, which is built for linux-x64 (glibc) and darwin-arm64, and did not load on ${platform}: ${found}.`,
+      `The native part of the rocksdb state backend, built for linux-x64 (glibc) and darwin-arm64, did not load on ${platform}: ${found}.`,
     advice: 'Use the memory state backend on this platform (STATE_BACKEND=memory), or a platform of the two.',
     example: { platform: 'linux-arm64 (glibc)', found: 'No native build was found' },
   }),
@@ -87,7 +88,8 @@ export const errors = defineErrors({
   tooManyStores: error<{ readonly path: string; readonly maxStores: number }>({
     code: 'STATE_TOO_MANY_STORES',
     kind: 'internal',
-    message: ({ path, maxStores }) => `Opening the store ${path} would make more than the ${maxStores} among which the memory budget was divided.`,
+    message: ({ path, maxStores }) =>
+      `Opening the store ${path} would make more than the ${maxStores} among which the memory budget was divided.`,
     advice: 'Please report this as a bug of Weir.',
     example: { path: '/data/app/0/0-1', maxStores: 4 },
   }),
@@ -115,7 +117,8 @@ export const errors = defineErrors({
   positionInvalid: error<{ readonly path: string; readonly field: string; readonly expected: string; readonly actual: string }>({
     code: 'STATE_POSITION_INVALID',
     kind: 'internal',
-    message: ({ path, field, expected, actual }) => `The ${field} of a position for the store ${path} must be ${expected}, and ${actual} came; nothing was written.`,
+    message: ({ path, field, expected, actual }) =>
+      `The ${field} of a position for the store ${path} must be ${expected}, and ${actual} came; nothing was written.`,
     advice: 'Please report this as a bug of Weir.',
     example: { path: '/data/app/0/0-1', field: 'offset', expected: 'a whole number from 0', actual: '-1' },
   }),
@@ -123,7 +126,7 @@ export const errors = defineErrors({
     code: 'STATE_POSITION_REGRESSED',
     kind: 'internal',
     message: ({ path, held, given }) =>
-      `The store ${path} holds everything up to ${held} of its changelog, and a batch came that would set it to ${given}; nothing was written.`,
+      `The store ${path} holds everything up to ${held} of its changelog, and a batch would set it to ${given}; nothing was written.`,
     advice: 'Please report this as a bug of Weir.',
     example: { path: '/data/app/0/0-1', held: 'offset 20 of topic id aaaa', given: 'offset 19 of topic id aaaa' },
   }),

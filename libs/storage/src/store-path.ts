@@ -18,7 +18,8 @@ export function storeName(scope: StoreScope): string {
       actual: JSON.stringify(applicationId) ?? typeof applicationId,
     });
   }
-  return `${applicationId}/${count('incarnation', scope.incarnation)}/${count('subTopology', scope.subTopology)}-${count('task', scope.task)}`;
+  const life = count('incarnation', scope.incarnation);
+  return `${applicationId}/${life}/${count('subTopology', scope.subTopology)}-${count('task', scope.task)}`;
 }
 
 /** Directory of a store. @throws WeirError `invalid`, as `storeName` */
@@ -31,6 +32,6 @@ export const storePath = (dir: string, scope: StoreScope): string => join(dir, .
 export const destroyedPath = (path: string): string => `${path}.destroyed`;
 
 function count(part: string, value: number): string {
-  if (!Number.isSafeInteger(value) || value < 0) throw errors.scopeInvalid({ part, expected: 'a whole number from 0', actual: String(value) });
-  return String(value);
+  if (Number.isSafeInteger(value) && value >= 0) return String(value);
+  throw errors.scopeInvalid({ part, expected: 'a whole number from 0', actual: String(value) });
 }

@@ -6,7 +6,7 @@ export const errors = defineErrors({
     code: 'LOG_PARTITION_MISSING',
     kind: 'restart-task',
     message: (c: { act: string; topic: string; partition: number; partitions: number }) =>
-      `Cannot ${c.act} ${c.topic} partition ${c.partition}: ${c.partitions === 0 ? 'no such topic' : `the topic has ${c.partitions} partitions`}.`,
+      `Cannot ${c.act} ${c.topic} partition ${c.partition}: it does not exist (the topic has ${c.partitions || 'none, or is not there'}).`,
     advice: 'Create the topic, or correct its name or the partition.',
     example: { act: 'read', topic: 'readings', partition: 4, partitions: 4 },
   }),

@@ -2,7 +2,7 @@ import {
   ByteWriter,
   decodeHeaders,
   encodeHeaders,
-  RecordColumns,
+  type RecordColumns,
   RecordWriter,
   type LogChunk,
   type LogReader,

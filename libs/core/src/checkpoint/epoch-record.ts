@@ -33,12 +33,13 @@ export const encodeEpochRecord = (record: EpochRecord): Buffer => Buffer.from(JS
 /** @throws WeirError `invalid` EPOCH_RECORD_UNREADABLE */
 export function decodeEpochRecord(bytes: Buffer, changelog: string): EpochRecord {
   const refuse = (problem: string, cause?: unknown): Error => errors.epochRecordUnreadable({ changelog, problem }, cause);
-  let parsed: { [K in keyof EpochRecord]?: unknown };
+  let parsed: { [K in keyof EpochRecord]?: unknown } | null;
   try {
     parsed = JSON.parse(bytes.toString('utf8')) as typeof parsed;
   } catch (thrown) {
     throw refuse('it is no JSON', thrown);
   }
+  if (typeof parsed !== 'object' || parsed === null) throw refuse('it is no JSON object');
   if (parsed.version !== EPOCH_RECORD_VERSION) throw refuse(`version ${String(parsed.version)}, and this Weir reads ${EPOCH_RECORD_VERSION}`);
   if (!isCount(parsed.incarnation) || !isCount(parsed.barrier)) throw refuse('incarnation or barrier is no number');
   if (!Array.isArray(parsed.inputs) || !parsed.inputs.every(isInput)) throw refuse('its inputs are damaged');

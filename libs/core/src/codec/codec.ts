@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../model/byte-writer.js';
+import { readText, writeText } from './text.js';
 
 /**
  * Turns values into bytes and back. Used once per record, so the primitive form works in place: it appends to a writer that is
@@ -41,7 +42,7 @@ export function codec<T>(form: {
   };
 }
 
-/** A text codec from two plain functions: for formats of lines, such as CSV. */
+/** A text codec from two plain functions: for formats of lines, such as CSV. Bytes that are not UTF-8 are refused, as is text with a lone surrogate. */
 export function textCodec<T>(form: {
   readonly id: string;
   readonly version?: number;
@@ -51,8 +52,8 @@ export function textCodec<T>(form: {
   return {
     id: form.id,
     version: form.version ?? 1,
-    encode: (value, out) => out.writeUtf8(form.encode(value)),
-    decode: (buffer, start, end) => form.decode(buffer.toString('utf8', start, end)),
+    encode: (value, out) => writeText(form.encode(value), out, form.id),
+    decode: (buffer, start, end) => form.decode(readText(buffer, start, end)),
   };
 }
 

@@ -18,7 +18,7 @@ const CASES = {
   int64: { codec: int64 as Codec<unknown>, values: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }) },
   boolean: { codec: boolean as Codec<unknown>, values: fc.boolean() },
   bytes: { codec: bytes as Codec<unknown>, values: fc.uint8Array({ maxLength: 60 }).map((value) => Buffer.from(value)) },
-  json: { codec: json<unknown>() as Codec<unknown>, values: fc.jsonValue({ maxDepth: 2, noUnicodeString: false } as object) },
+  json: { codec: json<unknown>(), values: fc.jsonValue({ maxDepth: 2 }) },
 } as const;
 
 describe.each(Object.entries(CASES))('%s', (name, { codec, values }) => {
@@ -34,7 +34,7 @@ describe.each(Object.entries(CASES))('%s', (name, { codec, values }) => {
         expect(decoded).toEqual(name === 'json' ? (JSON.parse(JSON.stringify(value)) as unknown) : value);
         expect(encode(codec, decoded)).toEqual(encoded);
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 });
@@ -42,21 +42,21 @@ describe.each(Object.entries(CASES))('%s', (name, { codec, values }) => {
 describe('the bytes of the primitive codecs', () => {
   // As Kafka's own StringSerializer, DoubleSerializer, LongSerializer, BooleanSerializer and ByteArraySerializer write them.
   const golden: readonly (readonly [string, Codec<unknown>, unknown, string])[] = [
-    ['utf8', utf8 as Codec<unknown>, 'aü€😀', '61c3bce282acf09f9880'],
-    ['utf8', utf8 as Codec<unknown>, '', ''],
-    ['utf8', utf8 as Codec<unknown>, '\0\0\0\0', '00000000'],
-    ['utf8', utf8 as Codec<unknown>, '\uFEFFa', 'efbbbf61'],
-    ['utf8', utf8 as Codec<unknown>, '\uFFFD', 'efbfbd'],
-    ['float64', float64 as Codec<unknown>, 35.8, '4041e66666666666'],
-    ['float64', float64 as Codec<unknown>, -0, '8000000000000000'],
-    ['float64', float64 as Codec<unknown>, Number.NaN, '7ff8000000000000'],
-    ['float64', float64 as Codec<unknown>, Number.NEGATIVE_INFINITY, 'fff0000000000000'],
-    ['int64', int64 as Codec<unknown>, 1n, '0000000000000001'],
-    ['int64', int64 as Codec<unknown>, -(2n ** 63n), '8000000000000000'],
-    ['boolean', boolean as Codec<unknown>, true, '01'],
-    ['boolean', boolean as Codec<unknown>, false, '00'],
-    ['bytes', bytes as Codec<unknown>, Buffer.from('fffe8001', 'hex'), 'fffe8001'],
-    ['json', json<unknown>() as Codec<unknown>, { a: [1, 'ü'], b: null }, Buffer.from('{"a":[1,"ü"],"b":null}').toString('hex')],
+    ['utf8', utf8, 'aü€😀', '61c3bce282acf09f9880'],
+    ['utf8', utf8, '', ''],
+    ['utf8', utf8, '\0\0\0\0', '00000000'],
+    ['utf8', utf8, '\uFEFFa', 'efbbbf61'],
+    ['utf8', utf8, '\uFFFD', 'efbfbd'],
+    ['float64', float64, 35.8, '4041e66666666666'],
+    ['float64', float64, -0, '8000000000000000'],
+    ['float64', float64, Number.NaN, '7ff8000000000000'],
+    ['float64', float64, Number.NEGATIVE_INFINITY, 'fff0000000000000'],
+    ['int64', int64, 1n, '0000000000000001'],
+    ['int64', int64, -(2n ** 63n), '8000000000000000'],
+    ['boolean', boolean, true, '01'],
+    ['boolean', boolean, false, '00'],
+    ['bytes', bytes, Buffer.from('fffe8001', 'hex'), 'fffe8001'],
+    ['json', json<unknown>(), { a: [1, 'ü'], b: null }, Buffer.from('{"a":[1,"ü"],"b":null}').toString('hex')],
   ];
   it.each(golden)('%s: case %#', (_, codec, value, hex) => {
     expect(encode(codec, value).toString('hex')).toBe(hex);
@@ -72,7 +72,7 @@ describe('values of a wrong type', () => {
     ['int64', int64 as Codec<never>, [1, '1', null]],
     ['boolean', boolean as Codec<never>, [0, 'true', null]],
     ['bytes', bytes as Codec<never>, ['a', [1], null, undefined]],
-    ['json', json() as Codec<never>, [undefined, () => 0, Symbol('s'), 1n]],
+    ['json', json<never>(), [undefined, () => 0, Symbol('s'), 1n]],
   ];
   it.each(wrong)('are refused by %s with a TypeError', (_, codec, values) => {
     for (const value of values) expect(() => encode(codec, value as never)).toThrow(TypeError);
@@ -85,7 +85,7 @@ describe('values of a wrong type', () => {
   });
 
   it.each([-(2n ** 63n) - 1n, 2n ** 63n])('are refused by int64 out of its range: %s', (value) => {
-    expect(() => encode(int64, value)).toThrow(RangeError);
+    expect(() => encode(int64, value)).toThrow(/out of range/);
   });
 });
 
@@ -149,7 +149,7 @@ describe('identity', () => {
       fc.property(values, values, (a, b) => {
         expect(encode(codec, a).equals(encode(codec, b))).toBe(new Set([a, b]).size === 1);
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 });

@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { Codec } from './codec.js';
+import { readText, writeText } from './text.js';
 
 /**
  * The primitive codecs. Fixed-width numbers are big-endian, as Kafka's own serializers write them (DoubleSerializer, LongSerializer,
@@ -17,15 +17,9 @@ export const utf8: Codec<string> = {
   identity: true,
   encode: (value, out) => {
     if (typeof value !== 'string') throw new TypeError(`utf8 takes a string, and ${typeof value} came`);
-    if (!isWellFormed(value)) throw new TypeError(`utf8 takes well-formed text, and ${JSON.stringify(value)} has a lone surrogate`);
-    out.writeUtf8(value);
+    writeText(value, out, 'utf8');
   },
-  decode: (buffer, start, end) => {
-    const text = buffer.utf8Slice(start, end);
-    // Bytes that are not UTF-8 come out as U+FFFD, and then two keys would become one; looking for it costs nothing in ASCII text.
-    if (text.includes('\uFFFD') && !isUtf8(buffer.subarray(start, end))) throw new RangeError('the bytes are not UTF-8');
-    return text;
-  },
+  decode: readText,
 };
 
 /** A double, 8 bytes big-endian. Not an identity: 0 and -0 are one key to a Map and two byte strings. */
@@ -87,7 +81,7 @@ export const bytes: Codec<Uint8Array> = {
 
 /**
  * Any value as JSON text.
- * @throws TypeError for values that JSON has no text for (undefined, functions, bigint, cycles)
+ * @throws TypeError for values that JSON has no text for (undefined, functions, bigint, cycles); RangeError on bytes that are not UTF-8
  */
 export function json<T>(): Codec<T> {
   return {
@@ -98,9 +92,6 @@ export function json<T>(): Codec<T> {
       if (text === undefined) throw new TypeError(`json has no text for ${typeof value}`);
       out.writeUtf8(text);
     },
-    decode: (buffer, start, end) => JSON.parse(buffer.utf8Slice(start, end)) as T,
+    decode: (buffer, start, end) => JSON.parse(readText(buffer, start, end)) as T,
   };
 }
-
-// String.prototype.isWellFormed is in every Node that Weir supports, though not in TypeScript's ES2023 library.
-const isWellFormed = (text: string): boolean => (text as string & { isWellFormed(): boolean }).isWellFormed();

@@ -129,7 +129,7 @@ export const errors = defineErrors({
     message: (c: { operator: string; topic: string; partition: number; offset: number; problem: string }) =>
       `Operator ${c.operator} failed on the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
     advice: 'Correct the function; the job goes on at this record when it starts again.',
-    example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, problem: 'x is undefined' },
+    example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, problem: 'x is not a function' },
   }),
   outputUnencodable: error({
     code: 'OUTPUT_UNENCODABLE',
@@ -143,7 +143,7 @@ export const errors = defineErrors({
     code: 'KEY_NULL',
     kind: 'data',
     message: (c: { operator: string; topic: string; partition: number; offset: number }) =>
-      `The key selector of ${c.operator} gave null or undefined for the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
+      `The key selector of ${c.operator} gave no key for the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
     advice: 'Filter such records out before keyBy, or give them a key.',
     example: { operator: 'keyBy', topic: 'readings', partition: 2, offset: 17 },
   }),
@@ -226,8 +226,18 @@ export const errors = defineErrors({
 
 /** A value as it came, short enough for a message. */
 export function show(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : String(value);
+  const text = asText(value);
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'symbol' || value === undefined) return String(value);
+  try {
+    return JSON.stringify(value) ?? 'a function';
+  } catch {
+    return 'an object'; // with a cycle, or with a toJSON that throws
+  }
 }
 
 /** Bytes for a message: as text where they are printable, else in hexadecimal; at most 200 of them. */

@@ -85,7 +85,8 @@ class StreamJob implements Job {
       this.#stopping = true;
       if (this.#status === 'CREATED') this.#end({ status: 'CANCELED' });
       this.#signal.raise();
-      this.ports.clock.after(deadlineMs, () => this.#giveUpStopping(deadlineMs));
+      const cancel = this.ports.clock.after(deadlineMs, () => this.#giveUpStopping(deadlineMs));
+      void this.ended.then(cancel);
     }
     return this.ended;
   }
@@ -273,7 +274,7 @@ class StreamJob implements Job {
       telemetry.emit({ type: 'checkpoint-completed', job: this.name, checkpoint: id, durationMs });
     } else {
       this.#checkpoints = { completed, failed: failed + (outcome === 'timed-out' ? 1 : 0), latest };
-      telemetry.emit({ type: 'checkpoint-failed', job: this.name, checkpoint: id, reason: outcome === 'timed-out' ? 'it timed out' : 'a task failed or the job stops' });
+      telemetry.emit({ type: 'checkpoint-failed', job: this.name, checkpoint: id, outcome, durationMs });
     }
   }
 

@@ -73,7 +73,7 @@ describe('ByteWriter', () => {
         expect(out.copy().toString('utf8')).toBe(text);
         expect(out.length).toBe(Buffer.byteLength(text, 'utf8'));
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 
@@ -100,14 +100,14 @@ describe('ByteWriter', () => {
         expect(read(bytes)).toBe(BigInt(value));
         expect([...bytes].map((byte) => byte >= 0x80)).toEqual([...bytes].map((_, i) => i < bytes.length - 1));
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
   it('refuses an int64 that does not fit, and keeps what it has', () => {
     const out = new ByteWriter();
     out.writeUint8(1);
-    expect(() => out.writeInt64(2n ** 63n)).toThrow(RangeError);
+    expect(() => out.writeInt64(2n ** 63n)).toThrow(/out of range/);
     expect(out.copy()).toEqual(Buffer.from([1]));
   });
 

@@ -33,7 +33,7 @@ describe('header blocks', () => {
         expect(decodeHeaders(buffer, around.length, around.length + block.length)).toEqual(headers);
         expect(countHeaders(buffer, around.length, around.length + block.length)).toBe(headers.length);
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 
@@ -66,7 +66,7 @@ describe('header blocks', () => {
           expect(thrown).toBeInstanceOf(RangeError);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

@@ -22,16 +22,13 @@ describe('keyGroupOf', () => {
 
   it('stays below maxParallelism, and spreads keys over all groups', () => {
     const seen = new Set<number>();
-    for (let i = 0; i < 2_000; i++) {
-      const group = groupOf(Buffer.from(`sensor_${i}`), 128);
-      expect(Number.isInteger(group) && group >= 0 && group < 128).toBe(true);
-      seen.add(group);
-      expect(groupOf(Buffer.from(`sensor_${i}`), 1)).toBe(0);
-    }
-    expect(seen.size).toBe(128);
+    for (let i = 0; i < 2_000; i++) seen.add(groupOf(Buffer.from(`sensor_${i}`), 128));
+    expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: 128 }, (_, group) => group));
+    expect(groupOf(Buffer.from('sensor_1'), 1)).toBe(0);
   });
 
   it('never reaches the first two bytes of keys that are kept for Weir itself', () => {
-    for (let i = 0; i < 500; i++) expect(groupOf(Buffer.from([i >> 8, i]), MAX_KEY_GROUPS)).toBeLessThan(0x8000);
+    const groups = Array.from({ length: 1_000 }, (_, i) => groupOf(Buffer.from([i >> 8, i]), MAX_KEY_GROUPS));
+    expect(Math.max(...groups)).toBeLessThan(0x8000);
   });
 });

@@ -29,7 +29,7 @@ describe('RecordWriter', () => {
         expect(rowsOf(writer.columns)).toEqual(rows);
         expect(writer.byteLength).toBe(rows.reduce((sum, { key, value, headers }) => sum + (key?.length ?? 0) + (value?.length ?? 0) + headers.length, 0));
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 

@@ -44,7 +44,14 @@ export type TelemetryEvent =
       readonly durationMs: number;
     } & TaskRef)
   | { readonly type: 'checkpoint-completed'; readonly job: string; readonly checkpoint: CheckpointId; readonly durationMs: number }
-  | { readonly type: 'checkpoint-failed'; readonly job: string; readonly checkpoint: CheckpointId; readonly reason: string };
+  | {
+      readonly type: 'checkpoint-failed';
+      readonly job: string;
+      readonly checkpoint: CheckpointId;
+      /** Abandoned because a task failed or the job stops, which is no failed checkpoint (R4); or timed out, which is one. */
+      readonly outcome: 'abandoned' | 'timed-out';
+      readonly durationMs: number;
+    };
 
 /** A Telemetry that drops everything. */
 export const silentTelemetry: Telemetry = { emit: () => undefined };

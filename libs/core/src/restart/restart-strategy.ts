@@ -16,8 +16,8 @@ export interface RestartHistory {
 
 export const NO_FAILURES: RestartHistory = { failures: [], attempts: 0, backoffMs: 0 };
 
-/** Failure times that are remembered at most. */
-const MAX_REMEMBERED = 1000;
+/** Failure times that are remembered at most: one more than failure-rate can allow, so that the one too many is seen. */
+const MAX_REMEMBERED = 1_001;
 
 /**
  * @param now monotonic milliseconds of this failure

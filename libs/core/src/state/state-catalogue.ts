@@ -19,6 +19,8 @@ export interface StateCatalogue {
 
 export interface OperatorDeclaration {
   readonly keyCodec: string;
+  /** Version of the key codec: keys of another would be other keys. */
+  readonly keyVersion: number;
   /** What `auto` found the topic to be partitioned by, once the keys told. */
   readonly partitioner?: PartitionerName;
   readonly states: Readonly<Record<string, StateDeclaration>>;
@@ -37,17 +39,36 @@ export const encodeCatalogue = (catalogue: StateCatalogue): Buffer => Buffer.fro
 
 /** @throws WeirError `invalid` STATE_INCOMPATIBLE */
 export function decodeCatalogue(bytes: Buffer, changelog: string): StateCatalogue {
-  let parsed: { readonly version?: unknown };
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(bytes.toString('utf8')) as { readonly version?: unknown };
+    parsed = JSON.parse(bytes.toString('utf8'));
   } catch (thrown) {
     throw errors.stateIncompatible({ changelog, problem: 'its catalogue is no JSON' }, thrown);
   }
-  if (parsed.version !== CATALOGUE_VERSION) {
-    throw errors.stateIncompatible({ changelog, problem: `its catalogue has version ${String(parsed.version)}, and this Weir reads ${CATALOGUE_VERSION}` });
+  if (isObject(parsed) && typeof parsed['version'] === 'number' && parsed['version'] !== CATALOGUE_VERSION) {
+    throw errors.stateIncompatible({ changelog, problem: `its catalogue has version ${parsed['version']}, and this Weir reads ${CATALOGUE_VERSION}` });
   }
-  return parsed as StateCatalogue;
+  if (!isCatalogue(parsed)) throw errors.stateIncompatible({ changelog, problem: 'its catalogue is damaged' });
+  return parsed;
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isRecordOf = (value: unknown, isOne: (one: unknown) => boolean): boolean => isObject(value) && Object.values(value).every(isOne);
+
+function isCatalogue(value: unknown): value is StateCatalogue {
+  if (!isObject(value) || value['version'] !== CATALOGUE_VERSION || typeof value['job'] !== 'string') return false;
+  const counts = [value['parallelism'], value['maxParallelism']].every(Number.isSafeInteger);
+  return counts && isRecordOf(value['inputs'], Number.isSafeInteger) && isRecordOf(value['operators'], isOperator);
+}
+
+const isOperator = (value: unknown): boolean =>
+  isObject(value) && typeof value['keyCodec'] === 'string' && Number.isSafeInteger(value['keyVersion']) && isRecordOf(value['states'], isState);
+
+const isState = (value: unknown): boolean =>
+  isObject(value) && typeof value['kind'] === 'string' && typeof value['codec'] === 'string' && Number.isSafeInteger(value['version']);
+
+/** What `name` stands for; not what every object has under names like `constructor`. */
+const own = <T>(of: Readonly<Record<string, T>>, name: string): T | undefined => (Object.hasOwn(of, name) ? of[name] : undefined);
 
 /**
  * Refuses a job whose declarations do not fit the recorded ones. What is new is welcome; what is gone or changed is not.
@@ -61,7 +82,7 @@ export function checkCatalogue(recorded: StateCatalogue, declared: StateCatalogu
   const problem = differenceOf(recorded, declared);
   if (problem !== undefined) throw errors.stateIncompatible({ changelog, problem });
   for (const [topic, partitions] of Object.entries(recorded.inputs)) {
-    const found = declared.inputs[topic];
+    const found = own(declared.inputs, topic);
     if (found === undefined) throw errors.stateIncompatible({ changelog, problem: `the job no longer reads topic ${topic}` });
     if (found !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: partitions, found });
   }
@@ -72,11 +93,14 @@ function differenceOf(recorded: StateCatalogue, declared: StateCatalogue): strin
     return `maxParallelism was ${recorded.maxParallelism} and is ${declared.maxParallelism}`;
   }
   for (const [operator, was] of Object.entries(recorded.operators)) {
-    const is = declared.operators[operator];
+    const is = own(declared.operators, operator);
     if (is === undefined) return `operator "${operator}" has state, and the job no longer has it`;
     if (was.keyCodec !== is.keyCodec) return `the key of operator "${operator}" was ${was.keyCodec} and is ${is.keyCodec}`;
+    if (was.keyVersion !== is.keyVersion) {
+      return `the key of operator "${operator}" was version ${was.keyVersion} of ${was.keyCodec} and is version ${is.keyVersion}`;
+    }
     for (const [name, state] of Object.entries(was.states)) {
-      const now = is.states[name];
+      const now = own(is.states, name);
       const place = `state "${name}" of operator "${operator}"`;
       if (now === undefined) return `${place} is no longer declared`;
       if (now.kind !== state.kind) return `${place} was a ${state.kind} state and is a ${now.kind} state`;

@@ -153,7 +153,8 @@ export class Pipeline {
     for (const [name, { keyBy, registry }] of [...this.#operators].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const partitioner = this.plan.placements.get(keyBy.id)?.settled;
       const states = Object.fromEntries([...registry.declarations].sort(([a], [b]) => (a < b ? -1 : 1)));
-      declared[name] = { keyCodec: keyBy.keyCodec.id, ...(partitioner === undefined ? {} : { partitioner }), states };
+      const { id: keyCodec, version: keyVersion } = keyBy.keyCodec;
+      declared[name] = { keyCodec, keyVersion, ...(partitioner === undefined ? {} : { partitioner }), states };
     }
     return declared;
   }

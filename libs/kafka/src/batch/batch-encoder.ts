@@ -53,6 +53,19 @@ export function encodeBatch(
   return { bytes, rows };
 }
 
+/** The row whose record takes most, and the most bytes that it can take. */
+export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): { row: number; bytes: number } {
+  let row = 0;
+  let most = -1;
+  for (let i = 0; i < count; i++) {
+    const fields = keyEnd[i]! - keyStart[i]! + (valueEnd[i]! - valueStart[i]!) + (headersEnd[i]! - headersStart[i]!);
+    if (fields <= most) continue;
+    most = fields;
+    row = i;
+  }
+  return { row, bytes: most + MOST_RECORD_OVERHEAD };
+}
+
 /** How many rows fit, and the most bytes that they can take with the head. */
 function measure(columns: RecordColumns, from: number, limit: number): { rows: number; bytes: number } {
   const { count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = columns;

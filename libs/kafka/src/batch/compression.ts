@@ -63,7 +63,7 @@ export function compress(compression: Exclude<KafkaCompression, 'none'>, records
     case 'gzip':
       return zlib.gzipSync(records);
     case 'snappy':
-      return packXerial(snappy.compressSync(records));
+      return packXerial(snappy.compressSync(records, { copyOutputData: true }));
     case 'lz4':
       return lz4.compressFrameSync(records);
     case 'zstd':

@@ -88,10 +88,10 @@ export class RecordSetReader {
         if (this.#left === 0) this.#advance(this.#baseOffset + this.#lastDelta + 1);
       }
     } catch (thrown) {
-      if (columns.count === 0) throw thrown;
-      // The batches before the damaged one are handed out first.
+      // Nothing behind damage is read, so every later call says the same.
       this.#failure = thrown;
-      return true;
+      if (columns.count === 0) throw thrown;
+      return true; // the batches before the damaged one come first
     }
     return this.#left > 0 || wholeBatchBytes(this.#bytes, this.#next) !== 0;
   }

@@ -61,6 +61,11 @@ export class Cluster {
     if (leader !== undefined) leaders!.set(partition, { node: NOBODY, epoch: leader.epoch });
   }
 
+  /** Whether no topic of this name exists, by the last metadata. */
+  isMissing(topic: string): boolean {
+    return !this.#topics.has(topic);
+  }
+
   /** Asks the cluster about topics, and keeps what it says about leaders. A topic that is missing has an error code. */
   async metadata(topics: readonly string[]): Promise<readonly TopicMetadata[]> {
     const answer = decodeMetadata(await this.wire.send(ANY_NODE, 'control', APIS.metadata, encodeMetadata(topics)));

@@ -318,6 +318,7 @@ export class KafkaJsWire implements Wire {
   readonly #nodes = new Map<number, NodeAddress>();
   readonly #links = new Map<string, Link>();
   #turn = 0;
+  #closed = false;
 
   constructor(settings: KafkaSettings, clientId: string, clock: Clock) {
     this.#settings = settings;
@@ -326,6 +327,7 @@ export class KafkaJsWire implements Wire {
   }
 
   async send(node: number, role: Role, api: Api, body: readonly Buffer[], timeoutMs = this.#settings.requestTimeoutMs): Promise<Buffer> {
+    if (this.#closed) throw errors.unreachable({ api: api.name, broker: `${node}`, problem: 'this client was closed' });
     if (node === ANY_NODE) return this.#sendToAny(role, api, body, timeoutMs);
     const address = this.#nodes.get(node);
     if (address === undefined) throw errors.unreachable({ api: api.name, broker: `${node}`, problem: 'its address is not known' });
@@ -336,7 +338,7 @@ export class KafkaJsWire implements Wire {
   async #sendToAny(role: Role, api: Api, body: readonly Buffer[], timeoutMs: number): Promise<Buffer> {
     const candidates = [...this.#nodes.values(), ...this.#settings.brokers];
     let failure: unknown;
-    for (let i = 0; i < candidates.length; i++) {
+    for (let i = 0; i < candidates.length && !this.#closed; i++) {
       const { host, port } = candidates[this.#turn % candidates.length]!;
       try {
         return await this.#link(host, port, role).send(api, body, timeoutMs);
@@ -346,7 +348,7 @@ export class KafkaJsWire implements Wire {
         if ((thrown as { code?: string }).code !== 'KAFKA_UNREACHABLE') throw thrown;
       }
     }
-    throw failure;
+    throw failure ?? errors.unreachable({ api: api.name, broker: 'any', problem: 'this client was closed' });
   }
 
   #link(host: string, port: number, role: Role): Link {
@@ -373,6 +375,7 @@ export class KafkaJsWire implements Wire {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
     return Promise.resolve();

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Module } from '@nestjs/common';
+import { Controller, Get, Module, VersioningType } from '@nestjs/common';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { JobDefinition } from '@weir/core';
@@ -171,6 +171,7 @@ describe("jobs over HTTP, in Flink's shape", () => {
   it.each(['', '/v1'])('have a page under %s/jobs/:jid, by id in either case', async (version) => {
     const { job, call } = await serve();
     const { id } = job.overview();
+    expect(await call(`${version}/jobs/${id}`, { method: 'HEAD' })).toMatchObject({ status: 200, body: undefined });
     expect(await call(`${version}/jobs/${id}`)).toMatchObject({
       status: 200,
       body: { jid: id, timestamps: { INITIALIZING: 2000 }, plan: { type: 'STREAMING' } },
@@ -184,12 +185,20 @@ describe("jobs over HTTP, in Flink's shape", () => {
     ['GET', '/v1/jobs'],
     ['PATCH', '/v1/jobs/0123456789abcdef0123456789abcdef?mode=cancel'],
     ['POST', '/v1/jobs/0123456789abcdef0123456789abcdef/savepoints'],
-    ['GET', '/jobs/a/b/c'],
+    ['POST', '/v1/jobs/overview'],
+    ['GET', '/jobs/a/checkpoints/details/1/subtasks/2'],
   ])('refuse %s %s with errors alone in the body, or a client would take it for success', async (method, path) => {
     const { call } = await serve();
     const { status, body } = await call(path, { method });
     expect(status).toBe(404);
     expect(body).toEqual({ errors: [expect.stringMatching(/not found/i)] });
+  });
+
+  it('refuse what would change a job, instead of answering with its page', async () => {
+    const { job, call } = await serve();
+    const { status, body } = await call(`/v1/jobs/${job.overview().id}?mode=cancel`, { method: 'PATCH' });
+    expect(status).toBe(404);
+    expect(body).toEqual({ errors: [expect.stringMatching(/^Not found: PATCH .*does not offer/)] });
   });
 
   it("give what breaks inside as Flink's errors, too", async () => {
@@ -240,7 +249,7 @@ describe('routes within an application', () => {
   });
 
   it('stay where they are when the application versions its own', async () => {
-    const { call } = await serve({}, (app) => void app.enableVersioning());
+    const { call } = await serve({}, (app) => void app.enableVersioning({ type: VersioningType.URI, defaultVersion: '2' }));
     expect((await call('/v1/jobs/overview')).status).toBe(200);
     expect((await call('/health/live')).status).toBe(200);
   });

@@ -8,6 +8,17 @@ import { flinkJob, flinkJobDetail } from './flink-jobs.js';
 import type { FlinkJob } from './flink-jobs.js';
 import { ReadingGuard } from './reading.guard.js';
 
+interface Request {
+  readonly method: string;
+  readonly url: string;
+}
+
+/**
+ * As deep as Flink's API goes (checkpoints/details/:id/subtasks/:vertex). Written out, because Express and Fastify agree on parameters
+ * but not on wildcards; for the same reason one handler takes all methods of `:jid`, where Fastify refuses an overlap.
+ */
+const REST_OF_FLINK = ['', ':jid/:a', ':jid/:a/:b', ':jid/:a/:b/:c', ':jid/:a/:b/:c/:d', ':jid/:a/:b/:c/:d/:e'];
+
 /** Jobs under the paths of Flink's REST API. Whatever of it is not built is refused in Flink's shape, so that its clients see an error. */
 @UseGuards(ReadingGuard)
 @UseFilters(FlinkErrorsFilter)
@@ -29,18 +40,21 @@ export class JobsRoutes {
     return { jobs: this.#runner.overviews().map((job) => flinkJob(job, now)) };
   }
 
-  @Get(':jid')
+  @All(':jid')
   @Header('Cache-Control', 'no-store')
-  detail(@Param('jid') jid: string): Readonly<Record<string, unknown>> {
+  detail(@Param('jid') jid: string, @Req() request: Request): Readonly<Record<string, unknown>> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw notOffered(request);
     const job = this.#runner.overviews().find((one) => one.id === jid.toLowerCase());
     if (job === undefined) throw new NotFoundException(`Job ${jid} not found.`);
     return flinkJobDetail(job, this.#feed.reached(job.name), this.#wall());
   }
 
-  @All(['', '*rest'])
-  unknown(@Req() request: { readonly method: string; readonly url: string }): never {
-    throw new NotFoundException(
-      `Not found: ${request.method} ${request.url.split('?')[0]}. Weir does not offer this part of Flink's REST API.`,
-    );
+  @All(REST_OF_FLINK)
+  unknown(@Req() request: Request): never {
+    throw notOffered(request);
   }
+}
+
+function notOffered({ method, url }: Request): NotFoundException {
+  return new NotFoundException(`Not found: ${method} ${url.split('?')[0]}. Weir does not offer this part of Flink's REST API.`);
 }

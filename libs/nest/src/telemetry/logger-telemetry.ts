@@ -24,8 +24,6 @@ export class LoggerTelemetry implements Telemetry {
   readonly #clock: Clock;
   /** The reason that a job was last seen waiting for. */
   readonly #waiting = new Map<string, string>();
-  /** Jobs that are being closed. */
-  readonly #ending = new Set<string>();
   /** When a restore was last logged, by task. Entries go when the restore ends. */
   readonly #restoreLogged = new Map<string, number>();
   /** Tasks whose restore has ended: progress after the end is not news. */
@@ -40,12 +38,11 @@ export class LoggerTelemetry implements Telemetry {
     switch (event.type) {
       case 'job-status':
         this.#waiting.delete(event.job);
-        if (event.to === 'CANCELLING' || event.to === 'FAILING') this.#ending.add(event.job);
         return this.#jobStatus(event);
       case 'job-waiting':
         if (this.#waiting.get(event.job) === event.reason) return;
         this.#waiting.set(event.job, event.reason);
-        return this.#lines.warn(`${event.job}: waiting: ${oneLine(event.reason)}`);
+        return this.#lines.warn(`${event.job}: ${oneLine(event.reason)}`);
       case 'job-notice':
         return this.#lines.log(`${event.job}: ${oneLine(event.message)}`);
       case 'task-status':
@@ -59,11 +56,10 @@ export class LoggerTelemetry implements Telemetry {
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
       case 'restore-progress':
         return this.#restoreProgress(event);
-      case 'checkpoint-failed': {
-        const line = `${event.job}: checkpoint ${event.checkpoint} failed: ${oneLine(event.reason)}`;
-        // A round that a shutdown cuts off is no failure: the final checkpoint takes its place.
-        return this.#ending.has(event.job) ? this.#lines.debug(line) : this.#lines.warn(line);
-      }
+      case 'checkpoint-failed':
+        // What a failed task or a shutdown cuts off is no failed checkpoint, and the cause has a line of its own.
+        if (event.outcome === 'abandoned') return this.#lines.debug(`${event.job}: checkpoint ${event.checkpoint} abandoned`);
+        return this.#lines.warn(`${event.job}: checkpoint ${event.checkpoint} timed out after ${Math.round(event.durationMs)} ms`);
       case 'task-commit':
       case 'checkpoint-completed':
         return;
@@ -72,7 +68,9 @@ export class LoggerTelemetry implements Telemetry {
 
   #jobStatus(event: Extract<TelemetryEvent, { type: 'job-status' }>): void {
     if (event.to === 'FAILED') return;
-    const line = `${event.job}: ${event.from} -> ${event.to}${event.reason === undefined ? '' : `: ${oneLine(event.reason)}`}`;
+    // The runner's line says why the job fails, once and with the causes.
+    const reason = event.reason === undefined || event.to === 'FAILING' ? '' : `: ${oneLine(event.reason)}`;
+    const line = `${event.job}: ${event.from} -> ${event.to}${reason}`;
     if (event.to === 'RESTARTING' || event.to === 'FAILING') this.#lines.warn(line);
     else this.#lines.log(line);
   }

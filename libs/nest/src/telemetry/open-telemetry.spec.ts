@@ -112,7 +112,8 @@ describe('telemetry as OpenTelemetry', () => {
   it('counts checkpoints, restarts and failures of tasks by code', () => {
     const { recorder, telemetry } = rig();
     telemetry.emit({ type: 'checkpoint-completed', job: 'alerts', checkpoint: checkpointId(5), durationMs: 60 });
-    telemetry.emit({ type: 'checkpoint-failed', job: 'alerts', checkpoint: checkpointId(6), reason: 'it timed out' });
+    telemetry.emit({ type: 'checkpoint-failed', job: 'alerts', checkpoint: checkpointId(6), outcome: 'timed-out', durationMs: 9 });
+    telemetry.emit({ type: 'checkpoint-failed', job: 'alerts', checkpoint: checkpointId(7), outcome: 'abandoned', durationMs: 9 });
     telemetry.emit({ type: 'job-status', job: 'alerts', from: 'RUNNING', to: 'RESTARTING' });
     telemetry.emit({ type: 'job-status', job: 'alerts', from: 'RESTARTING', to: 'RUNNING' });
     telemetry.emit({ type: 'task-failed', ...task, error: Object.assign(new Error('x'), { code: 'LOG_DOWN' }), restartInMs: 5 });
@@ -125,6 +126,7 @@ describe('telemetry as OpenTelemetry', () => {
     expect(recorder.spans.map((span) => [span.name, span.status])).toEqual([
       ['Checkpoint', undefined],
       ['Checkpoint', { code: 2, message: 'it timed out' }],
+      ['Checkpoint', undefined],
     ]);
   });
 });

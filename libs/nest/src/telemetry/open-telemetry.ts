@@ -60,14 +60,12 @@ export class OpenTelemetry implements Telemetry {
           checkpointId: event.checkpoint,
           checkpointStatus: 'COMPLETED',
         });
-      case 'checkpoint-failed':
-        this.#counters.failed.add(1, { job_name: event.job });
-        return this.#span(
-          'Checkpoint',
-          0,
-          { job_name: event.job, checkpointId: event.checkpoint, checkpointStatus: 'FAILED' },
-          event.reason,
-        );
+      case 'checkpoint-failed': {
+        const timedOut = event.outcome === 'timed-out';
+        if (timedOut) this.#counters.failed.add(1, { job_name: event.job });
+        const attributes = { job_name: event.job, checkpointId: event.checkpoint, checkpointStatus: timedOut ? 'FAILED' : 'ABANDONED' };
+        return this.#span('Checkpoint', event.durationMs, attributes, timedOut ? 'it timed out' : undefined);
+      }
       case 'job-waiting':
       case 'job-notice':
       case 'store-rebuild':
@@ -100,7 +98,7 @@ export class OpenTelemetry implements Telemetry {
     this.#span('JobInitialization_Task', event.elapsedMs, { ...taskAttributes(event), restoredRecords: event.records });
   }
 
-  #span(name: string, durationMs: number, attributes: Attributes, failure?: string): void {
+  #span(name: string, durationMs: number, attributes: Attributes, failure?: string | undefined): void {
     const endTime = this.#clock.wall();
     // A root of its own: whatever span is active where the event was emitted has nothing to do with it.
     const span = this.#tracer.startSpan(name, { root: true, startTime: endTime - durationMs, attributes });

@@ -98,7 +98,7 @@ export class MemoryStore implements StateStore {
   }
 }
 
-const latin1Slice = Buffer.prototype.latin1Slice as (this: Uint8Array, start: number, end: number) => string;
-
-const textOf = (bytes: Uint8Array): string => latin1Slice.call(bytes, 0, bytes.length);
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+const textOf = (bytes: Uint8Array): string => bufferOf(bytes).latin1Slice(0, bytes.length);
 const bytesOf = (text: string | undefined): Buffer | undefined => (text === undefined ? undefined : Buffer.from(text, 'latin1'));

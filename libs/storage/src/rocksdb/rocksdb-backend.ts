@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, mkdir, realpath, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { clockOf, isWeirError, type Clock, type StateBackend, type StateBackendFactory, type StateStore, type StoreScope } from '@weir/core';
+import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { clockOf, isWeirError } from '@weir/core';
+import type { Clock, StateBackend, StateBackendFactory, StateStore, StoreScope } from '@weir/core';
 import { errors } from '../errors.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
@@ -14,11 +15,12 @@ import { COMPRESSIONS, DEFAULT_MEMORY_BUDGET_BYTES, tune, type Compression } fro
 export type { Compression } from './rocksdb-tuning.js';
 
 export interface RocksdbOptions {
-  /** Where the stores of all applications lie; created if it is missing. On a local disk: RocksDB's lock does not hold on every network one. */
+  /** Where the stores of all applications lie; made if it is missing. On a local disk: RocksDB's lock does not hold on every other. */
   readonly dir: string;
   /**
-   * Bytes of block cache and write buffers of all stores of the process together. Default 512 MB. What a batch takes while it is
-   * written comes on top. One backend divides it among its stores: give each job of a process its own part.
+   * Bytes of block cache and write buffers of all stores of the process together. Default 512 MB. On top come about 10 MB a store,
+   * for what RocksDB needs while it flushes and compacts, and the largest batch of each. A backend divides the budget among its
+   * stores and knows no other backend: give each job of a process a part of its own.
    */
   readonly memoryBudgetBytes?: number | undefined;
   /** `none` (default) reads fastest and takes up to twice the space; `zstd` saves space. A store may change from one to the other. */
@@ -132,9 +134,7 @@ class RocksdbBackend implements StateBackend {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const ended = await Promise.allSettled([...this.#stores.values()].map((store) => store.close()));
-    const failed = ended.find((one) => one.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await Promise.all([...this.#stores.values()].map((store) => store.close()));
   }
 
   /** The database, or undefined if another owner holds its lock. */
@@ -169,11 +169,29 @@ class RocksdbBackend implements StateBackend {
 /** @throws WeirError `invalid` STATE_DIR_UNUSABLE; `retry` STATE_UNAVAILABLE for a full disk and the like */
 async function ensureDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
+    if (!(await stat(path)).isDirectory()) throw new Error('it is there and is no directory');
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw directoryFailure('opening', path, cause);
   }
+}
+
+/**
+ * Makes a directory and those above it. Node's own recursive form never ends where a directory that is there refuses entries
+ * with ENOENT, as /proc does.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  const failed = await mkdir(path).then(
+    () => undefined,
+    (cause: NodeJS.ErrnoException) => cause,
+  );
+  if (failed === undefined || failed.code === 'EEXIST') return;
+  if (failed.code !== 'ENOENT' || dirname(path) === path) throw failed;
+  await makeDirectory(dirname(path));
+  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
+  });
 }
 
 async function moveAway(path: string, to: string): Promise<void> {

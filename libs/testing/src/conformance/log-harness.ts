@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import {
+  isWeirError,
   NO_GENERATION,
   offset,
   partitionName,
@@ -12,6 +13,7 @@ import {
   type LogWriter,
   type Offset,
   type PartitionEnds,
+  type WeirError,
 } from '@weir/core';
 import { columnsOf, recordsOfChunk, type LogRecord, type RecordRow } from '../log-record.js';
 
@@ -248,10 +250,13 @@ function fail(problem: string): never {
   throw new Error(problem);
 }
 
-/** What `promise` rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+/** The WeirError that `promise` rejects with. */
+export async function rejection(promise: Promise<unknown>): Promise<WeirError> {
   return promise.then(
     () => fail('the call should have been refused, and it was not'),
-    (thrown: unknown) => thrown,
+    (thrown: unknown) => {
+      if (isWeirError(thrown)) return thrown;
+      throw thrown;
+    },
   );
 }

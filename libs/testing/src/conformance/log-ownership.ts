@@ -185,6 +185,7 @@ export const closingTests: readonly ConformanceTest[] = [
   ['leaves an open transaction to its successor when the client closes', leftToSuccessor],
   ['aborts the open transaction of a writer that closes', writerCloses],
   ['closes while it is busy: every call that was under way settles, and what did not commit never shows', closesWhileBusy],
+  ['refuses every call after the client was closed', refusesAfterClose],
   ['hands out nothing after a reader was closed, and other readers go on', readerCloses],
 ];
 
@@ -239,6 +240,23 @@ async function closesWhileBusy(fixture: LogFixture): Promise<void> {
   const seen = later.values(topic);
   if (refusal === undefined) expect(seen).toEqual(['before', 'first', 'pending']);
   else expect([['before'], ['before', 'first', 'pending']]).toContainEqual(seen);
+}
+
+async function refusesAfterClose(fixture: LogFixture): Promise<void> {
+  const [log, otherLog] = [await fixture.client(), await fixture.client()];
+  const topic = await fixture.topic(log);
+  const writer = await fixture.writer(log);
+  await commitRows(writer, topic, rows('before'));
+  await log.close();
+  await rejection(log.describeTopic(topic));
+  await rejection(log.endPositions([{ topic, partition: 0 }]));
+  await rejection(fixture.writer(log));
+  expect(await firstUse(writer, topic)).toBeDefined();
+  await log.close();
+  const reading = fixture.reading(otherLog);
+  reading.assign(topic);
+  await reading.toEnd(topic);
+  expect(reading.values(topic)).toEqual(['before']);
 }
 
 async function readerCloses(fixture: LogFixture): Promise<void> {

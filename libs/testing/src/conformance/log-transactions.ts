@@ -211,6 +211,7 @@ export const writerTests: readonly ConformanceTest[] = [
   ['aborts once, however often it is called, and leaves a committed transaction as it is', abortIsIdempotent],
   ['refuses appends, offsets and commits in a transaction that has ended', endedIsEnded],
   ['L3: cannot commit once an append has failed; after the abort the next transaction is whole', failedAppend],
+  ['aborts a transaction of which nothing was accepted, and goes on with the next', nothingAccepted],
   ['refuses offsets of a generation that the group does not have, and commits nothing of it', staleGeneration],
   ['commits tombstones and values of one key as they came', tombstones],
 ];
@@ -347,6 +348,22 @@ async function failedAppend(fixture: LogFixture): Promise<void> {
     await reading.toEnd(name);
   }
   expect([reading.values(topic), reading.values(narrow)]).toEqual([['whole'], ['short']]);
+}
+
+async function nothingAccepted(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const narrow = await fixture.topic(log, 1, { 'max.message.bytes': '2000' });
+  const writer = await fixture.writer(log);
+  for (const value of ['a', 'b']) {
+    const transaction = writer.begin();
+    await rejection(append(transaction, narrow, rows('x'.repeat(5_000))));
+    await transaction.abort();
+    await commitRows(writer, narrow, rows(value));
+  }
+  const reading = fixture.reading(log);
+  reading.assign(narrow);
+  await reading.toEnd(narrow);
+  expect(reading.values(narrow)).toEqual(['a', 'b']);
 }
 
 async function staleGeneration(fixture: LogFixture): Promise<void> {

@@ -16,7 +16,7 @@ import {
  * Conformance suite of the StateBackend port: every implementation runs it, and passes all of it.
  *
  * A harness makes backends over one place (a directory, say), so that closing one and opening another is what a restart of the process
- * is. Its lock timeout is short: the suite waits for it.
+ * is. The suite waits for its lock timeout, so it is short, and yet long enough for a store to close on a busy machine.
  */
 export interface StateBackendHarness {
   /** Each `open` acts like a new process. */
@@ -67,28 +67,9 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
 
 /** Keys that others have stumbled over; in the order of unsigned bytes. */
 const AWKWARD_KEYS: readonly Buffer[] = [
-  bytes(),
-  bytes(0x00),
-  bytes(0x00, 0x00, 0x00, 0x00),
-  bytes(0x00, 0x01),
-  text('a'),
-  text('a\u0000'),
-  text('aa'),
-  bytes(0x7f),
-  bytes(0x80),
-  bytes(0xc3, 0x28),
-  bytes(0xfe, 0xff),
-  bytes(0xff),
-  bytes(0xff, 0x00),
-  bytes(0xff, 0xfd, 0xff),
-  bytes(0xff, 0xfe),
-  bytes(0xff, 0xfe, 0x00),
-  bytes(0xff, 0xfe, 0x01),
-  bytes(0xff, 0xfe, 0x80, 0x01),
-  bytes(0xff, 0xfe, 0xff),
-  bytes(0xff, 0xff),
-  bytes(0xff, 0xff, 0xff),
-];
+  ...['', '00', '00000000', '0001', '61', '6100', '6161', '7f', '80', 'c328', 'feff', 'ff', 'ff00', 'fffdff'],
+  ...['fffe', 'fffe00', 'fffe01', 'fffe8001', 'fffeff', 'ffff', 'ffffff'],
+].map((hex) => Buffer.from(hex, 'hex'));
 
 export function describeStateBackendConformance(name: string, makeHarness: () => Promise<StateBackendHarness>): void {
   describe(`${name} as a StateBackend`, () => {
@@ -251,7 +232,7 @@ function describeBatches({ store }: Context): void {
       expect(store().get(text('a'))).toEqual(text('1'));
       expect(store().get(text('b'))).toBeUndefined();
       await apply(store(), at(2), [[text('c'), text('3')]]);
-      expect(keysOf(store(), bytes())).toEqual([text('a').toString('hex'), text('c').toString('hex')]);
+      expect(shown(store().scan(bytes()))).toEqual([['61', '31'], ['63', '33']]);
     });
 
     it('takes a batch of many rows, and reads none of those beyond its count', async () => {
@@ -299,17 +280,18 @@ function describeScans({ store }: Context): void {
         ...keys.filter((_, i) => i % 2 === 1).map((key) => [key, text('new')] as const),
         [text('k00000a'), text('added')],
       ]);
+      // A scan of the changed store must not disturb the older ones.
+      expect(keysOf(store(), text('k'))).toHaveLength(1001);
       const seen = [first.value as { key: Buffer; value: Buffer }, ...scan];
       expect(seen.map(({ key, value }) => `${key.toString()} ${value.toString()}`)).toEqual(keys.map((key) => `${key.toString()} old`));
       expect(shown(unread)).toEqual(keys.map((key) => [key.toString('hex'), text('old').toString('hex')]));
-      expect(keysOf(store(), text('k'))).toHaveLength(1001);
     });
 
     it('sees each change in the next scan, also after many scans', async () => {
       for (let n = 1; n <= 20; n++) {
-        await apply(store(), at(n), [[text(`k${String(n).padStart(2, '0')}`), text('v')], ...(n > 5 ? [[text(`k${String(n - 5).padStart(2, '0')}`), null] as const] : [])]);
-        const expected = Array.from({ length: Math.min(n, 5) }, (_, i) => text(`k${String(n - Math.min(n, 5) + i + 1).padStart(2, '0')}`).toString('hex'));
-        expect(keysOf(store(), text('k'))).toEqual(expected);
+        await apply(store(), at(n), [[bytes(7, n), text('v')], [bytes(7, n - 5), null]]);
+        const expected = [n - 4, n - 3, n - 2, n - 1, n].filter((kept) => kept >= 1).map((kept) => bytes(7, kept).toString('hex'));
+        expect(keysOf(store(), bytes(7))).toEqual(expected);
       }
     });
 
@@ -412,7 +394,8 @@ function describeOwnership({ backend, store, restart, harness }: Context): void 
       expect(store().position).toEqual(at(1));
     });
 
-    it.each(['', '.', '..', '../app', 'a/b', 'a\\b', 'a\u0000b', 'ä', 'a'.repeat(101)])('refuses the application id %j', async (applicationId) => {
+    const tricks = ['', '.', '..', '../app', 'a/b', 'a\\b', 'a\u0000b', 'ä', 'a'.repeat(101)];
+    it.each(tricks)('refuses the application id %j', async (applicationId) => {
       expect(isWeirError(await rejection(backend().open({ ...SCOPE, applicationId })), 'invalid')).toBe(true);
       expect(isWeirError(await rejection(backend().destroy({ ...SCOPE, applicationId })), 'invalid')).toBe(true);
     });

@@ -1,4 +1,4 @@
-import type { Log, LogTransaction, LogWriter } from '@weir/core';
+import { isWeirError, type Log, type LogTransaction, type LogWriter } from '@weir/core';
 import { describeLogConformance, type LogHarness } from '../conformance/log.js';
 import { ManualClock } from '../manual-clock.js';
 import { LIFELIKE, type ClusterOptions } from './cluster-options.js';
@@ -25,7 +25,12 @@ function harnessOf(options: Omit<ClusterOptions, 'clock'>): Promise<LogHarness> 
 
 /** The same log, with calls that make time pass until they have settled: nobody else moves the manual clock meanwhile. */
 function driven(log: Log, clock: ManualClock): Log {
-  const drive = <T>(call: Promise<T>): Promise<T> => clock.settled(call);
+  // A call that never settles hangs here as it would on a real log: it is no refusal.
+  const drive = <T>(call: Promise<T>): Promise<T> =>
+    clock.settled(call).catch((thrown: unknown) => {
+      if (isWeirError(thrown) && thrown.code === 'NEVER_SETTLES') return new Promise<T>(() => undefined);
+      throw thrown;
+    });
   const transaction = (inner: LogTransaction): LogTransaction => ({
     append: (appends) => drive(inner.append(appends)),
     addOffsets: (group, offsets) => drive(inner.addOffsets(group, offsets)),

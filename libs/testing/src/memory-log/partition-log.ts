@@ -1,4 +1,4 @@
-import { RecordColumns } from '@weir/core';
+import { type RecordColumns } from '@weir/core';
 import { NO_ROWS, rowSize, type PackedRows, type RowSpan } from './packed-rows.js';
 
 /**

@@ -81,7 +81,7 @@ export class TransactionCoordinator {
     return true;
   }
 
-  /** EndTxn. Only for a transaction that sent something; one that never did has nothing to end. */
+  /** EndTxn. For a transaction that sent something; one that never did has nothing to end. */
   end(request: ProducerRequest, outcome: 'committed' | 'aborted'): true | typeof BUSY {
     const producer = this.#check(outcome === 'committed' ? 'commit' : 'abort', request);
     const { transaction } = producer;
@@ -89,11 +89,14 @@ export class TransactionCoordinator {
       this.#prepare(transaction, outcome);
       return true;
     }
-    if (transaction === undefined || transaction.mark.outcome !== outcome) {
+    if (transaction !== undefined && isPreparing(transaction)) return BUSY;
+    // Requests that failed on their way may have left nothing to abort.
+    if (outcome === 'aborted') return true;
+    if (transaction?.mark.outcome !== outcome) {
       const state = transaction?.mark.outcome ?? 'unknown to the log';
       throw errors.transactionEnded({ act: `end as ${outcome}`, transactionalId: request.transactionalId, state });
     }
-    return isPreparing(transaction) ? BUSY : true;
+    return true;
   }
 
   open(): readonly OpenTransaction[] {

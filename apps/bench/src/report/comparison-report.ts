@@ -1,0 +1,31 @@
+import { type PeerFigures, summarize, type Summary } from './figures.js';
+import { megabytes, table, whole } from './table.js';
+
+const HEAD = ['peer', 'records/s', '(least to most)', 'CPU s/million', '(least to most)', 'peak RSS MB', 'alerts'];
+
+/** What is printed of a scenario: a table of the peers, then how Weir compares with each. Lines. */
+export function comparisonReport(title: string, expectedAlerts: number, figures: readonly PeerFigures[]): string[] {
+  const summaries = figures.map(summarize);
+  const rows = summaries.map((summary) => [
+    summary.peer,
+    whole(summary.recordsPerSecond),
+    `${whole(summary.leastRecordsPerSecond)} to ${whole(summary.mostRecordsPerSecond)}`,
+    summary.cpuPerMillion.toFixed(2),
+    `${summary.leastCpuPerMillion.toFixed(2)} to ${summary.mostCpuPerMillion.toFixed(2)}`,
+    megabytes(summary.peakRssBytes),
+    summary.isCorrect ? `${whole(summary.alerts)}, all as the model` : `${whole(summary.alerts)}, WRONG: the model has ${whole(expectedAlerts)}, or others`,
+  ]);
+  return ['', title, ...table(HEAD, rows), ...ratios(summaries)];
+}
+
+function ratios(summaries: readonly Summary[]): string[] {
+  const weir = summaries.find(({ peer }) => peer === 'weir');
+  if (weir === undefined) return [];
+  return summaries
+    .filter((summary) => summary !== weir)
+    .map((other) => {
+      const speed = weir.recordsPerSecond / other.recordsPerSecond;
+      const cpu = weir.cpuPerMillion / other.cpuPerMillion;
+      return `weir / ${other.peer}: ${speed.toFixed(2)} of its records/s, ${cpu.toFixed(2)} of its CPU`;
+    });
+}

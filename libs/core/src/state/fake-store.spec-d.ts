@@ -1,0 +1,52 @@
+import type { RecordColumns } from '../model/record-columns.js';
+import type { StateEntry, StateStore, StorePosition } from '../ports/state-backend.js';
+
+/** A StateStore in a Map, which writes down how it was asked. */
+export class FakeStore implements StateStore {
+  readonly entries = new Map<string, Buffer>();
+  position: StorePosition | undefined;
+  /** Keys of each `getMany`, in hexadecimal. */
+  readonly reads: string[][] = [];
+  readonly applied: { readonly rows: number; readonly position: StorePosition }[] = [];
+  closed = false;
+
+  get(key: Uint8Array): Buffer | undefined {
+    return this.entries.get(hex(key));
+  }
+
+  getMany(keys: readonly Uint8Array[]): (Buffer | undefined)[] {
+    this.reads.push(keys.map(hex));
+    return keys.map((key) => this.get(key));
+  }
+
+  *scan(prefix: Uint8Array): IterableIterator<StateEntry> {
+    for (const [key, value] of [...this.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (key.startsWith(hex(prefix))) yield { key: Buffer.from(key, 'hex'), value };
+    }
+  }
+
+  async apply(changes: RecordColumns, position: StorePosition): Promise<void> {
+    this.applyNow(changes);
+    this.position = position;
+    this.applied.push({ rows: changes.count, position });
+  }
+
+  /** The rows alone: for specs that have no position. */
+  applyNow(changes: RecordColumns): void {
+    for (let row = 0; row < changes.count; row++) {
+      const value = changes.value(row);
+      if (value === null) this.entries.delete(hex(changes.key(row)!));
+      else this.entries.set(hex(changes.key(row)!), Buffer.from(value));
+    }
+  }
+
+  approximateSize(): number {
+    return [...this.entries.values()].reduce((sum, value) => sum + value.length, 0);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

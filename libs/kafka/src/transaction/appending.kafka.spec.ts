@@ -1,0 +1,122 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { RecordWriter } from '@weir/core';
+import zlib from 'node:zlib';
+import type { KafkaCompression } from '../options.js';
+import { ClusterClient, rows } from '../spec/cluster-client.js';
+import { CODE } from '../wire/error-codes.js';
+import { ProtocolWriter } from '../wire/protocol-writer.js';
+import { APIS } from '../wire/wire.js';
+
+let client: ClusterClient;
+afterEach(() => client.end());
+
+/** An answer to Produce without any topic. */
+const NO_TOPICS = Buffer.alloc(8);
+
+/** An answer to Produce with an error for partition 0 of a topic. */
+function produceError(topic: string, error: number): Buffer {
+  const out = new ProtocolWriter(APIS.produce.flexible);
+  out.count(1).string(topic).count(1).int32(0).int16(error).int64(-1).int64(-1).int64(-1).count(0).string(null);
+  return Buffer.concat(out.int32(0).finish());
+}
+
+describe('an append', () => {
+  it.each<KafkaCompression>(['none', 'gzip', 'snappy', 'lz4', ...('zstdCompressSync' in zlib ? (['zstd'] as const) : [])])(
+    'is taken by the broker and read back under compression %s, in batches of a bounded size',
+    async (compression) => {
+      client = new ClusterClient({ compression, batchBytes: 20_000 });
+      const topic = await client.topic(2);
+      const expected: string[][] = [[], []];
+      const writers = [new RecordWriter(), new RecordWriter()];
+      for (let i = 0; i < 6_000; i++) {
+        const value = `sensor_${i % 100},${1547718199 + i},${i % 50}.5`;
+        writers[i % 2]!.add(1_547_718_199_000 + i, Buffer.from(`sensor_${i % 100}`), Buffer.from(value));
+        expected[i % 2]!.push(value);
+      }
+      const transaction = (await client.writer()).begin();
+      const results = await transaction.append(writers.map(({ columns }, partition) => ({ topic, partition, records: columns })));
+      await transaction.commit();
+      expect(results.map(({ firstOffset, nextOffset }) => nextOffset - firstOffset)).toEqual([3_000, 3_000]);
+      for (const partition of [0, 1]) expect(await client.values(topic, partition)).toEqual(expected[partition]);
+      expect(client.wire.count(APIS.produce)).toBeGreaterThan(1);
+    },
+  );
+
+  it('gives each of several appends for one partition its own place, in their order', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic();
+    const transaction = (await client.writer()).begin();
+    const appends = [rows('a', 'b'), rows(), rows('c')].map((records) => ({ topic, partition: 0, records }));
+    const results = await transaction.append(appends);
+    await transaction.commit();
+    expect(results.map(({ firstOffset, nextOffset }) => [firstOffset, nextOffset])).toEqual([[0, 2], [0, 0], [2, 3]]);
+    expect(await client.values(topic)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('of a record that is too large names topic, size and limit, and sends nothing', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic(1, { 'max.message.bytes': '5000' });
+    const transaction = (await client.writer()).begin();
+    const append = transaction.append([{ topic, partition: 0, records: rows('small', 'x'.repeat(6_000), 'small') }]);
+    await expect(append).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_RECORD_TOO_LARGE', context: { topic, row: 1, limit: 5_000 } });
+    expect(client.wire.count(APIS.produce)).toBe(0);
+    await transaction.abort();
+  });
+
+  it('takes a record that fits its topic once it is packed', async () => {
+    client = new ClusterClient({ compression: 'gzip' });
+    const topic = await client.topic(1, { 'max.message.bytes': '5000' });
+    const transaction = (await client.writer()).begin();
+    const values = ['a', 'x'.repeat(6_000), 'y'.repeat(30_000), 'b'];
+    await transaction.append([{ topic, partition: 0, records: rows(...values) }]);
+    await transaction.commit();
+    expect(await client.values(topic)).toEqual(values);
+  });
+
+  it('without a key to a compacted topic says what the broker said', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic(1, { 'cleanup.policy': 'compact' });
+    const records = new RecordWriter();
+    records.add(0, null, Buffer.from('value'));
+    const transaction = (await client.writer()).begin();
+    await expect(transaction.append([{ topic, partition: 0, records: records.columns }])).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_APPEND_REFUSED' });
+    await transaction.abort();
+  });
+
+  it('is sent again when the broker leaves a partition out of its answer', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic();
+    const transaction = (await client.writer()).begin();
+    client.wire.strike(APIS.produce, NO_TOPICS);
+    await transaction.append([{ topic, partition: 0, records: rows('a') }]);
+    await transaction.commit();
+    expect(await client.values(topic)).toEqual(['a']);
+  });
+
+  it('keeps its order although the leader, being new, refuses the first batches and would take the ones behind them', async () => {
+    client = new ClusterClient({ batchBytes: 1_100 });
+    const topic = await client.topic();
+    const values = Array.from({ length: 400 }, (_, i) => `value ${i}`);
+    const transaction = (await client.writer()).begin();
+    client.wire.strike(APIS.produce, produceError(topic, CODE.NOT_LEADER_OR_FOLLOWER), 2);
+    await transaction.append([{ topic, partition: 0, records: rows(...values) }]);
+    await transaction.commit();
+    expect(await client.values(topic)).toEqual(values);
+  });
+
+  it.each(['NOT_LEADER_OR_FOLLOWER', 'KAFKA_STORAGE_ERROR', 'NOT_ENOUGH_REPLICAS', 'CORRUPT_MESSAGE'] as const)(
+    'keeps its order when a batch in the middle is refused with %s',
+    async (name) => {
+      client = new ClusterClient({ batchBytes: 1_100 });
+      const topic = await client.topic();
+      const values = Array.from({ length: 400 }, (_, i) => `value ${i}`);
+      const transaction = (await client.writer()).begin();
+      let sent = 0;
+      const isProduce = (api: string): boolean => api === APIS.produce.name;
+      client.wire.fault = ({ api }) => (isProduce(api) && [3, 6].includes(++sent) ? produceError(topic, CODE[name]) : undefined);
+      await transaction.append([{ topic, partition: 0, records: rows(...values) }]);
+      await transaction.commit();
+      expect(await client.values(topic)).toEqual(values);
+    },
+  );
+});

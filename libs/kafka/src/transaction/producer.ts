@@ -1,0 +1,253 @@
+import { isWeirError, partitionName, type GroupMembership, type PartitionOffset, type TopicPartition, type WeirError, type WriterOptions } from '@weir/core';
+import { errors } from '../errors.js';
+import { Backoff } from '../wire/backoff.js';
+import type { Cluster } from '../wire/cluster.js';
+import { CODE, codeName, isFenced, isPassing, isRefused, isStaleCoordinator, isStaleMember } from '../wire/error-codes.js';
+import type { CoordinatorKind } from '../wire/metadata-messages.js';
+import { APIS, type Api, type Role } from '../wire/wire.js';
+import {
+  NO_PRODUCER, decodeAddPartitions, decodeErrorAlone, decodeInitProducerId, decodeTxnOffsetCommit, encodeAddOffsets,
+  encodeAddPartitions, encodeEndTxn, encodeInitProducerId, encodeTxnOffsetCommit, type ProducerIdentity,
+} from './transaction-messages.js';
+
+/**
+ * Producer: the identity under which a writer writes, and the calls to the coordinators that a transaction is made of (KIP-98, with
+ * the fencing of KIP-447 and the renewal of KIP-360). It owns producer id, epoch and sequence numbers. It does not own the order of
+ * the calls: the transaction does.
+ *
+ * Every call is tried until it has a definite answer, or its time is over. What an answer means is decided in one place, `#judge`.
+ *
+ * Invariants:
+ * - P1. A request whose answer was lost taints the producer: a copy of it may still be on its way. Before the next transaction the
+ *   epoch is raised, so that a late copy is refused and can neither end that transaction nor write into it.
+ * - P2. Raising passes the present identity on. Should another writer have taken the id over meanwhile, the answer is `fenced`; a plain
+ *   InitProducerId would fence that rightful owner instead.
+ * - P3. Sequence numbers of a partition follow each other within an identity and begin at 0 with each new one; they wrap at 2^31.
+ * - P4. Once fenced, always fenced: every later call says so without asking.
+ */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
+const SEQUENCE_LIMIT = 2 ** 31;
+
+/** What an answer means: `done`, try again (and why), or an error to throw. */
+type Verdict = 'done' | { readonly again: string } | { readonly error: WeirError };
+
+export class Producer {
+  readonly transactionalId: string;
+  #identity: ProducerIdentity = NO_PRODUCER;
+  readonly #sequences = new Map<string, number>();
+  /** Partitions that have acknowledged something of this identity. */
+  readonly #established = new Set<string>();
+  #tainted = false;
+  #fenced: WeirError | undefined;
+  #abandoned = false;
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly options: WriterOptions,
+    /** The connections that this producer uses. */
+    readonly role: Role,
+    private readonly requestTimeoutMs: number,
+  ) {
+    this.transactionalId = options.transactionalId;
+  }
+
+  get identity(): ProducerIdentity {
+    return this.#identity;
+  }
+
+  /** @throws WeirError `fenced` once another writer has taken over (P4) */
+  checkFenced(): void {
+    if (this.#fenced !== undefined) throw this.#fenced;
+  }
+
+  /** From now on calls are given up at their next pause. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  /** A request of this transaction may still be on its way (P1). */
+  taint(): void {
+    this.#tainted = true;
+  }
+
+  /** The sequence number of the next record of a partition. */
+  sequence(partition: string): number {
+    return this.#sequences.get(partition) ?? 0;
+  }
+
+  /** Uses up the next sequence numbers of a partition, one for each of `records` (P3). */
+  advance(partition: string, records: number): void {
+    this.#sequences.set(partition, (this.sequence(partition) + records) % SEQUENCE_LIMIT);
+  }
+
+  /** Whether the leader of a partition knows this identity, so that it refuses what is out of order. */
+  isEstablished(partition: string): boolean {
+    return this.#established.has(partition);
+  }
+
+  establish(partition: string): void {
+    this.#established.add(partition);
+  }
+
+  /** Claims the transactional id: ends the open transaction of every older writer, and waits until it has ended. */
+  claim(): Promise<void> {
+    return this.#init(NO_PRODUCER, this.requestTimeoutMs);
+  }
+
+  /** Makes the producer fit for another transaction; costs nothing unless it is tainted. */
+  async renew(): Promise<void> {
+    if (!this.#tainted) return;
+    // An open transaction must have ended before the epoch can be raised in place: the log would fence this writer to end it.
+    await this.abort();
+    await this.#init(this.#identity, this.options.transactionTimeoutMs); // P2
+  }
+
+  async #init(current: ProducerIdentity, withinMs: number): Promise<void> {
+    const { transactionalId, options } = this;
+    const body = encodeInitProducerId(transactionalId, options.transactionTimeoutMs, current);
+    let next = NO_PRODUCER;
+    await this.#call('InitProducerId', APIS.initProducerId, ['transaction', transactionalId], withinMs, () => body, (answer) => {
+      const { error, ...identity } = decodeInitProducerId(answer);
+      next = identity;
+      return this.#judge('InitProducerId', error);
+    });
+    this.#identity = next;
+    this.#tainted = false;
+    this.#sequences.clear(); // P3
+    this.#established.clear();
+  }
+
+  async addPartitions(partitions: readonly TopicPartition[], withinMs: number): Promise<void> {
+    const { transactionalId } = this;
+    let left = partitions;
+    const body = (): readonly Buffer[] => encodeAddPartitions(transactionalId, this.#identity, left);
+    await this.#call('AddPartitionsToTxn', APIS.addPartitionsToTxn, ['transaction', transactionalId], withinMs, body, (answer) => {
+      let verdict: Verdict = 'done';
+      const failed: TopicPartition[] = [];
+      for (const result of decodeAddPartitions(answer)) {
+        if (result.error === CODE.NONE) continue;
+        failed.push(result);
+        const one = this.#judge(`AddPartitionsToTxn of ${partitionName(result.topic, result.partition)}`, result.error);
+        // OPERATION_NOT_ATTEMPTED stands beside the partition that is to blame; an error outweighs a reason to try again.
+        if (verdict === 'done' || (typeof one === 'object' && 'error' in one && result.error !== OPERATION_NOT_ATTEMPTED)) verdict = one;
+      }
+      if (failed.length > 0) left = failed;
+      return verdict;
+    });
+  }
+
+  async addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[], withinMs: number): Promise<void> {
+    const { transactionalId } = this;
+    const { groupId } = group;
+    await this.#call('AddOffsetsToTxn', APIS.addOffsetsToTxn, ['transaction', transactionalId], withinMs,
+      () => encodeAddOffsets(transactionalId, this.#identity, groupId),
+      (answer) => this.#judge('AddOffsetsToTxn', decodeErrorAlone(APIS.addOffsetsToTxn, answer)));
+    await this.#call('TxnOffsetCommit', APIS.txnOffsetCommit, ['group', groupId], withinMs,
+      () => encodeTxnOffsetCommit(transactionalId, this.#identity, group, offsets),
+      (answer) => {
+        const failed = decodeTxnOffsetCommit(answer).find(({ error }) => error !== CODE.NONE);
+        if (failed === undefined) return 'done';
+        if (!isStaleMember(failed.error)) return this.#judge('TxnOffsetCommit', failed.error);
+        return { error: errors.memberStale({ ...group, answer: codeName(failed.error) }) };
+      });
+  }
+
+  /**
+   * Commits. Tried until the answer is definite, whatever time that takes: an unknown commit is never taken for an abort.
+   * @throws WeirError `restart-task` KAFKA_NOT_COMMITTED; `fenced`
+   */
+  async commit(): Promise<void> {
+    const { transactionalId } = this;
+    const body = encodeEndTxn(transactionalId, this.#identity, true);
+    await this.#call('EndTxn (commit)', APIS.endTxn, ['transaction', transactionalId], Infinity, () => body, (answer) => {
+      const error = decodeErrorAlone(APIS.endTxn, answer);
+      // A commit that was carried out is answered with NONE when it is asked for again; this answer means that it never was.
+      if (error === CODE.INVALID_TXN_STATE) return { error: errors.notCommitted({ transactionalId, answer: codeName(error) }) };
+      const verdict = this.#judge('EndTxn (commit)', error);
+      if (verdict === 'done' || 'again' in verdict || verdict.error.kind === 'fenced') return verdict;
+      // Any other error says nothing about an earlier attempt whose answer was lost.
+      return verdict.error.kind === 'invalid' && !this.#tainted ? verdict : { again: codeName(error) };
+    });
+  }
+
+  /** Aborts; a transaction that has ended already, or was never begun at the log, is left as it is. */
+  async abort(): Promise<void> {
+    const { transactionalId } = this;
+    const body = encodeEndTxn(transactionalId, this.#identity, false);
+    await this.#call('EndTxn (abort)', APIS.endTxn, ['transaction', transactionalId], this.requestTimeoutMs, () => body, (answer) => {
+      const error = decodeErrorAlone(APIS.endTxn, answer);
+      return error === CODE.INVALID_TXN_STATE ? 'done' : this.#judge('EndTxn (abort)', error);
+    });
+  }
+
+  /** What an error code of the log means for this producer. */
+  #judge(act: string, code: number): Verdict {
+    const { transactionalId } = this;
+    if (code === CODE.NONE) return 'done';
+    if (isFenced(code)) return { error: this.fence(act, code) };
+    if (isPassing(code) || isStaleCoordinator(code) || code === CODE.CONCURRENT_TRANSACTIONS) return { again: codeName(code) };
+    if (code === CODE.UNKNOWN_TOPIC_OR_PARTITION || code === CODE.UNSTABLE_OFFSET_COMMIT) return { again: codeName(code) };
+    if (isRefused(code) || code === CODE.INVALID_TRANSACTION_TIMEOUT) {
+      const detail = code === CODE.INVALID_TRANSACTION_TIMEOUT ? `the broker's transaction.max.timeout.ms is lower than ${this.options.transactionTimeoutMs}` : '';
+      return { error: errors.callRefused({ act, object: transactionalId, answer: codeName(code), detail }) };
+    }
+    return { error: errors.transactionFailed({ transactionalId, act, problem: codeName(code) }) };
+  }
+
+  /** Takes note that this writer was fenced (P4). @returns the error to throw */
+  fence(act: string, code: number): WeirError {
+    this.#fenced ??= errors.writerFenced({ transactionalId: this.transactionalId, act, answer: codeName(code) });
+    return this.#fenced;
+  }
+
+  /** Sends to a coordinator until the answer is definite. */
+  async #call(
+    act: string,
+    api: Api,
+    [kind, key]: readonly [CoordinatorKind, string],
+    withinMs: number,
+    body: () => readonly Buffer[],
+    judge: (answer: Buffer) => Verdict,
+  ): Promise<void> {
+    const { cluster, transactionalId } = this;
+    const { clock } = cluster;
+    const started = clock.monotonic();
+    const backoff = new Backoff(clock, FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+    for (;;) {
+      this.checkFenced();
+      let last: string;
+      let cause: unknown;
+      try {
+        const coordinator = await cluster.coordinator(kind, key);
+        if ('done' in coordinator) {
+          const verdict = judge(await cluster.wire.send(coordinator.done, this.role, api, body()));
+          if (verdict === 'done') return;
+          if ('error' in verdict) throw verdict.error;
+          last = verdict.again;
+          if (last !== CONCURRENT) cluster.forgetCoordinator(kind, key);
+        } else last = coordinator.again;
+      } catch (thrown) {
+        if (!isWeirError(thrown, 'retry')) throw thrown;
+        if (thrown.code === 'KAFKA_REPLY_LOST') this.taint(); // P1
+        cluster.forgetCoordinator(kind, key);
+        last = thrown.message;
+        cause = thrown;
+      }
+      const afterMs = Math.round(clock.monotonic() - started);
+      if (this.#abandoned || cluster.isClosed) throw this.#givenUp(act, afterMs, last, cause);
+      if (afterMs >= withinMs) throw errors.callUnanswered({ act, object: transactionalId, afterMs, last }, cause);
+      await backoff.pause();
+    }
+  }
+
+  #givenUp(act: string, afterMs: number, last: string, cause: unknown): WeirError {
+    const { transactionalId } = this;
+    return act === 'EndTxn (commit)'
+      ? errors.outcomeUnknown({ transactionalId, last }, cause)
+      : errors.callUnanswered({ act, object: transactionalId, afterMs, last }, cause);
+  }
+}
+
+const CONCURRENT = codeName(CODE.CONCURRENT_TRANSACTIONS);
+const OPERATION_NOT_ATTEMPTED = 55;
