@@ -177,6 +177,14 @@ export const errors = defineErrors({
     advice: 'Update the state with values that its codec takes.',
     example: { state: 'last', operator: 'jump', codec: 'float64', problem: 'float64 takes a number, and string came' },
   }),
+  stateUndecodable: error({
+    code: 'STATE_UNDECODABLE',
+    kind: 'invalid',
+    message: (c: { state: string; operator: string; codec: string; problem: string; bytes: string }) =>
+      `Cannot decode a stored value of state ${c.state} of operator ${c.operator} as ${c.codec}: ${c.problem}. Its bytes: ${c.bytes}.`,
+    advice: 'Bring the codec back that wrote it; give a codec another version whenever its format changes.',
+    example: { state: 'last', operator: 'jump', codec: 'reading', problem: '2 fields', bytes: '"a,b" (3 bytes)' },
+  }),
   transactionExpired: error({
     code: 'TRANSACTION_EXPIRED',
     kind: 'restart-task',

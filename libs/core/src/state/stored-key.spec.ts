@@ -48,7 +48,7 @@ describe('stored keys', () => {
         expect(first.equals(second)).toBe(same);
         expect(second.subarray(0, first.length).equals(first)).toBe(same);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -66,7 +66,7 @@ describe('stored keys', () => {
         if (a.group !== b.group) expect(order).toBe(a.group < b.group ? -1 : 1);
         else if (a.id !== b.id) expect(order).toBe(a.id < b.id ? -1 : 1);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

@@ -52,7 +52,6 @@ export class KeyGather {
     table.loadMissing(store);
     for (let i = 0; i < values.length; i++) {
       const entry = entries[i]!;
-      entry.used = true;
       context.row = this.#rows[i]!;
       context.key = entry.key;
       table.current = entry;

@@ -98,7 +98,7 @@ export class OpenTelemetry implements Telemetry {
     this.#span('JobInitialization_Task', event.elapsedMs, { ...taskAttributes(event), restoredRecords: event.records });
   }
 
-  #span(name: string, durationMs: number, attributes: Attributes, failure?: string | undefined): void {
+  #span(name: string, durationMs: number, attributes: Attributes, failure?: string): void {
     const endTime = this.#clock.wall();
     // A root of its own: whatever span is active where the event was emitted has nothing to do with it.
     const span = this.#tracer.startSpan(name, { root: true, startTime: endTime - durationMs, attributes });
