@@ -54,7 +54,6 @@ export class ClientChannel {
       const lost = await this.#strike(facts, 'send');
       if (!lost) {
         await this.#travel();
-        if (this.isDead) await NEVER;
         const answer = effect();
         if (answer !== BUSY && !(await this.#strike(facts, 'applied'))) {
           await this.#travel();

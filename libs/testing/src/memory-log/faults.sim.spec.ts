@@ -218,6 +218,8 @@ describe('a client that is killed', () => {
     void failure(transaction.append([{ topic: TOPIC, partition: 0, records: columnsOf([{ value: 'a' }]) }])).then(() => settled.push('append'));
     await it.clock.advance(5);
     it.cluster.kill('victim');
+    // Not even an error reaches the dead.
+    it.cluster.faults.at('ensureTopics:send', { type: 'fail', error: new Error('planned') });
     void failure(transaction.commit()).then(() => settled.push('commit'));
     void failure(it.log.ensureTopics([{ topic: 'new', partitions: 1, config: {} }])).then(() => settled.push('ensureTopics'));
     void failure(it.log.close()).then(() => settled.push('close'));

@@ -308,15 +308,29 @@ describe('compaction', () => {
     const writer = await open(it.log);
     for (let i = 0; i < 4; i++) await commit(writer, [{ key: 'a', value: `${i}` }]);
     await commit(writer, [{ key: 'a' }]);
-    it.cluster.compact(TOPIC);
-    await it.clock.advance(1_000);
-    it.cluster.compact(TOPIC);
+    for (let i = 0; i < 4; i++) {
+      it.cluster.compact(TOPIC);
+      await it.clock.advance(1_000);
+    }
     expect(stored(it)).toEqual(['9 commit-marker committed']);
     const reader = it.log.openReader({ wake: () => undefined, bufferBytes: 1_000 });
     reader.assign({ topic: TOPIC, partition: 0 }, offset(0));
     await it.clock.advance(1);
     const chunk = reader.take();
     expect([chunk?.records.count, chunk?.nextOffset]).toEqual([0, 10]);
+  });
+
+  it('keeps the marker of a transaction as long as one of its records is there', async () => {
+    const it = compactedRig();
+    const writer = await open(it.log);
+    await commit(writer, [{ key: 'a', value: '1' }]);
+    await commit(writer, [{ key: 'b', value: '1' }]);
+    await commit(writer, [{ key: 'b', value: '2' }]);
+    for (let i = 0; i < 4; i++) {
+      it.cluster.compact(TOPIC);
+      await it.clock.advance(1_000);
+    }
+    expect(stored(it)).toEqual(['0 record committed 1', '1 commit-marker committed', '4 record committed 2', '5 commit-marker committed']);
   });
 
   it('lets a reader read over the holes, from an offset that is gone, too', async () => {
