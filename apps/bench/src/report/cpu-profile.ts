@@ -32,6 +32,7 @@ const IDLE = '(idle)';
 export function costsOf(profile: CpuProfile): ProfileCosts {
   const selfUs = new Map<number, number>();
   profile.samples.forEach((id, i) => selfUs.set(id, (selfUs.get(id) ?? 0) + Math.max(0, profile.timeDeltas[i]!)));
+  const callers = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.callFrame.functionName])));
   const functions = new Map<string, number>();
   const areas = new Map<string, number>();
   let busyUs = 0;
@@ -41,7 +42,9 @@ export function costsOf(profile: CpuProfile): ProfileCosts {
     busyUs += us;
     const place = placeOf(callFrame.url);
     const name = callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName;
-    add(functions, place === '' ? name : `${name}  ${place}:${callFrame.lineNumber + 1}`, us);
+    // What has no file is native, and often has no name either: who called it says what it was.
+    const caller = name.startsWith('(') && name !== '(anonymous)' ? '' : ` for ${callers.get(id) ?? 'nobody'}`;
+    add(functions, place === '' ? `${name}${caller}` : `${name}  ${place}:${callFrame.lineNumber + 1}`, us);
     add(areas, areaOf(name, callFrame.url, place), us);
   }
   return { busyMs: busyUs / 1_000, areas: costs(areas, busyUs), functions: costs(functions, busyUs) };
