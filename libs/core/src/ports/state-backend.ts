@@ -11,6 +11,8 @@ import type { RecordColumns } from '../model/record-columns.js';
  * - S3. Reads are synchronous and see every batch whose `apply` was called.
  * - S4. Keys are equal when their bytes are equal; a scan runs in the order of unsigned bytes.
  * - S5. A store has one opener at a time, across processes; a second one waits a bounded time, then fails with `STATE_LOCKED`.
+ * - S6. A position never goes back and never changes its topic (`internal` errors): another log needs `destroy` first.
+ * - S7. A store that failed once stays failed: each later call throws the same error until it is closed, and opened anew.
  */
 export interface StateBackend {
   readonly kind: StateBackendKind;
@@ -19,7 +21,7 @@ export interface StateBackend {
    * @throws WeirError `retry` STATE_LOCKED; `rebuild-state` STATE_DAMAGED if the files cannot be read: `destroy` it, then open anew
    */
   open(scope: StoreScope): Promise<StateStore>;
-  /** Removes a closed store and all that it holds. Idempotent. */
+  /** Removes a closed store and all that it holds. Idempotent. @throws WeirError `retry` STATE_LOCKED if somebody has it open */
   destroy(scope: StoreScope): Promise<void>;
   close(): Promise<void>;
 }
@@ -63,7 +65,10 @@ export interface StateStore {
   getMany(keys: readonly Uint8Array[]): (Buffer | undefined)[];
   /** Entries whose key begins with `prefix`, ordered, read lazily. A store that is changed meanwhile keeps showing what it held. */
   scan(prefix: Uint8Array): IterableIterator<StateEntry>;
-  /** Writes rows (a null value deletes) and the position in one write. Later rows win over earlier ones with the same key. */
+  /**
+   * Writes rows (a null value deletes) and the position in one write. Later rows win over earlier ones with the same key. The rows have
+   * been read when the call returns, before its promise settles.
+   */
   apply(changes: RecordColumns, position: StorePosition): Promise<void>;
   /** Bytes that the store takes, roughly: for metrics. */
   approximateSize(): number;
