@@ -162,6 +162,20 @@ export const errors = defineErrors({
     advice: 'Use keyed state in the function itself, not in open, close or a constructor.',
     example: { state: 'last', operator: 'jump' },
   }),
+  sideOutputUnread: error({
+    code: 'SIDE_OUTPUT_UNREAD',
+    kind: 'invalid',
+    message: (c: { operator: string; tag: string }) => `Operator ${c.operator} sent a value to side output "${c.tag}", which nothing reads.`,
+    advice: 'Make a stream of it: .sideOutput(tag), and end that in a sink; or do not send to it.',
+    example: { operator: 'sort', tag: 'late' },
+  }),
+  broadcastStateReadOnly: error({
+    code: 'BROADCAST_STATE_READ_ONLY',
+    kind: 'invalid',
+    message: (c: { state: string; operator: string }) => `Broadcast state ${c.state} of operator ${c.operator} was written outside processBroadcast.`,
+    advice: 'Write it only in processBroadcast, which every task runs alike; keep what belongs to a key in keyed state.',
+    example: { state: 'limits', operator: 'limit-check' },
+  }),
   stateRegistration: error({
     code: 'STATE_REGISTRATION',
     kind: 'invalid',

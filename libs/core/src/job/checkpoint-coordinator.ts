@@ -1,5 +1,6 @@
 import { acknowledge, checkTimeout, idleRound, type Round, type RoundEnd, type RoundStep, taskFailed, trigger } from '../checkpoint/round.js';
 import type { CheckpointId } from '../model/brands.js';
+import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Cancel, Clock } from '../ports/clock.js';
 import type { Task } from '../task/task.js';
 
@@ -20,6 +21,8 @@ export interface CoordinatorHost {
   runningTasks(): readonly Task[];
   /** How many tasks the job has. */
   readonly taskCount: number;
+  /** Where the broadcast partitions end now (R9); undefined for a job that has none. */
+  readonly broadcastEnds: (() => Promise<readonly PartitionOffset[]>) | undefined;
   onEnd(end: RoundEnd): void;
 }
 
@@ -54,16 +57,26 @@ export class CheckpointCoordinator {
     this.#take(taskFailed(this.#round, this.host.clock.monotonic()));
   }
 
-  /** Triggers a round now, if one can be. For tests and for whoever cannot wait for the interval. */
-  triggerNow(): CheckpointId | undefined {
+  /** Triggers the next round, if one can be. @returns whether it did */
+  #trigger(broadcastEnds: readonly PartitionOffset[]): boolean {
     const { host } = this;
     const running = host.runningTasks();
-    if (running.length < host.taskCount) return undefined;
+    if (running.length < host.taskCount) return false;
     const open = trigger(this.#round, new Set(running), host.clock.monotonic());
-    if (open === undefined) return undefined;
+    if (open === undefined) return false;
     this.#round = open;
-    for (const task of running) task.trigger(open.id);
-    return open.id;
+    for (const task of running) task.trigger(open.id, broadcastEnds);
+    return true;
+  }
+
+  /** R9: the trigger names the ends of the broadcast, which are asked for first. What has happened meanwhile is looked at again. */
+  async #triggerWithEnds(broadcastEnds: () => Promise<readonly PartitionOffset[]>): Promise<void> {
+    try {
+      const ends = await broadcastEnds();
+      if (this.#cancelTick !== undefined) this.#trigger(ends);
+    } catch {
+      // The log cannot be reached: the next tick asks again, and tasks that need the log notice for themselves.
+    }
   }
 
   #tick(): void {
@@ -72,7 +85,9 @@ export class CheckpointCoordinator {
     const now = host.clock.monotonic();
     this.#take(checkTimeout(this.#round, host.timeoutMs, now));
     if (this.#round.state === 'OPEN' || now - this.#endedAt < host.minPauseMs) return;
-    if (this.triggerNow() === undefined) for (const task of host.runningTasks()) task.commitPlain();
+    if (host.runningTasks().length < host.taskCount) for (const task of host.runningTasks()) task.commitPlain();
+    else if (host.broadcastEnds === undefined) this.#trigger([]);
+    else void this.#triggerWithEnds(host.broadcastEnds);
   }
 
   #take({ round, end }: RoundStep<Task>): void {

@@ -1,6 +1,7 @@
 import type { RoundEnd } from '../checkpoint/round.js';
 import { errors } from '../errors/errors.js';
 import { incarnation, NO_GENERATION } from '../model/brands.js';
+import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import { CommitPermit, type Ownership } from '../task/commit-permit.js';
@@ -135,7 +136,7 @@ class StreamJob implements Job {
     if (log === undefined) return;
     this.#log = log;
     const subTopologies = cutGraph(graph);
-    const sources = await waitForInputs(log, subTopologies.flatMap(({ sources: each }) => each.map((source) => source.topic.topic)), topics);
+    const sources = await waitForInputs(log, [...new Set(subTopologies.flatMap(({ sources: own, broadcasts }) => [...own, ...broadcasts].map((source) => source.topic.topic)))], topics);
     if (sources === undefined) return;
     const context: PlanContext = { job: this.name, settings: this.settings, incarnation: FIRST_LIFE };
     const sized = sizeSubTopologies(subTopologies, context, sources);
@@ -189,6 +190,7 @@ class StreamJob implements Job {
       timeoutMs: timeout,
       runningTasks: () => slots.running(),
       taskCount: slots.count,
+      broadcastEnds: broadcastEndsOf(log, plans),
       onEnd: (end) => this.#onRoundEnd(end),
     });
     slots.start();
@@ -301,4 +303,12 @@ class StreamJob implements Job {
     this.#reason = reason;
     this.ports.telemetry.emit({ type: 'job-status', job: this.name, from, to, ...(reason === undefined ? {} : { reason }) });
   }
+}
+
+/** Asks for the ends of all partitions that every task reads; undefined if there are none. */
+function broadcastEndsOf(log: Log, plans: readonly TaskPlan[]): (() => Promise<readonly PartitionOffset[]>) | undefined {
+  const inputs = new Map(plans.flatMap((plan) => plan.inputs).flatMap((input) => (input.type === 'broadcast' ? [[input.topic, input.partitions] as const] : [])));
+  const partitions = [...inputs].flatMap(([topic, count]) => Array.from({ length: count }, (_, partition) => ({ topic, partition })));
+  if (partitions.length === 0) return undefined;
+  return async () => (await log.endPositions(partitions)).map(({ topic, partition, lastStable }) => ({ topic, partition, offset: lastStable }));
 }

@@ -1,5 +1,5 @@
 import { errors } from '../errors/errors.js';
-import { inputsOf, isShuffle, type JobGraph, type Node, type ShuffleNode, type SinkNode, type SourceNode } from '../topology/graph.js';
+import { chainOf, inputsOf, isShuffle, type JobGraph, type Node, type ShuffleNode, type SinkNode, type SourceNode } from '../topology/graph.js';
 
 /**
  * Cuts a job graph at its shuffles into sub-topologies: what is joined without a shuffle runs in one task, and the pieces meet only in
@@ -11,7 +11,10 @@ export interface SubTopology {
   /** Position in the order of their first nodes. */
   readonly index: number;
   readonly nodes: readonly Node[];
+  /** Topics whose partitions are dealt out over its tasks. */
   readonly sources: readonly SourceNode[];
+  /** Topics that each of its tasks reads whole; their chains are in every sub-topology that connects to them. */
+  readonly broadcasts: readonly SourceNode[];
   readonly sinks: readonly SinkNode[];
   /** Shuffles that it begins with. */
   readonly shufflesIn: readonly ShuffleNode[];
@@ -22,12 +25,16 @@ export interface SubTopology {
 /** @throws WeirError `invalid` TOPOLOGY_INVALID */
 export function cutGraph(graph: JobGraph): SubTopology[] {
   const shuffles = graph.nodes.filter(isShuffle);
-  const subTopologies = componentsOf(graph.nodes).map((nodes, index): SubTopology => {
+  const chains = new Set(graph.nodes.flatMap((node) => (node.kind === 'broadcast' ? chainOf(node) : [])));
+  const subTopologies = componentsOf(graph.nodes.filter((node) => !chains.has(node))).map((own, index): SubTopology => {
+    const joined = new Set(own.flatMap((node) => (node.kind === 'broadcastConnect' ? chainOf(node.broadcast) : [])));
+    const nodes = [...own, ...joined].sort((a, b) => a.id - b.id);
     const members = new Set(nodes);
     return {
       index,
       nodes,
-      sources: nodes.filter((node) => node.kind === 'source'),
+      sources: own.filter((node) => node.kind === 'source'),
+      broadcasts: [...joined].filter((node) => node.kind === 'source'),
       sinks: nodes.filter((node) => node.kind === 'sink'),
       shufflesIn: nodes.filter(isShuffle),
       shufflesOut: shuffles.filter((shuffle) => members.has(shuffle.input)),
@@ -45,7 +52,7 @@ export const upstreamOf = (shuffle: ShuffleNode, subTopologies: readonly SubTopo
 function componentsOf(nodes: readonly Node[]): Node[][] {
   const componentOf = new Map<Node, Node[]>();
   for (const node of nodes) {
-    const joined = isShuffle(node) ? [] : inputsOf(node).map((input) => componentOf.get(input)!);
+    const joined = isShuffle(node) ? [] : inputsOf(node).map((input) => componentOf.get(input)).filter((component) => component !== undefined);
     const [into = [], ...others] = new Set(joined);
     for (const other of others) {
       for (const member of other) componentOf.set(member, into);

@@ -2,8 +2,8 @@ import { errors } from '../errors/errors.js';
 import { type Incarnation, taskIndex } from '../model/brands.js';
 import type { TopicDescription } from '../ports/log.js';
 import { PlacementCheck } from '../task/placement-check.js';
-import type { InputTopic, RepartitionInput, RepartitionOutput, SourceInput, TaskPlan } from '../task/task-plan.js';
-import { type ShuffleNode, sourcesOf } from '../topology/graph.js';
+import type { BroadcastInput, InputTopic, RepartitionInput, RepartitionOutput, SourceInput, TaskPlan } from '../task/task-plan.js';
+import { type ShuffleNode, type SourceNode, sourcesOf } from '../topology/graph.js';
 import { type CompiledSettings, defaultParallelism } from './compile-settings.js';
 import { type SubTopology, upstreamOf } from './cut-graph.js';
 import { changelogTopic, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
@@ -76,7 +76,11 @@ export function planTasks(sized: readonly SizedSubTopology[], context: PlanConte
 
 function planSubTopology(sub: SizedSubTopology, all: readonly SizedSubTopology[], context: PlanContext, topics: Topics): TaskPlan[] {
   const { job, settings, incarnation } = context;
-  const inputs: InputTopic[] = [...sub.sources.map((source) => sourceInput(source, topics)), ...sub.shufflesIn.map((shuffle) => repartitionInput(shuffle, all, context, topics))];
+  const inputs: InputTopic[] = [
+    ...sub.sources.map((source) => topicInput('source', source, topics)),
+    ...sub.broadcasts.map((source) => topicInput('broadcast', source, topics)),
+    ...sub.shufflesIn.map((shuffle) => repartitionInput(shuffle, all, context, topics)),
+  ];
   const outputs = sub.shufflesOut.map((node): RepartitionOutput => {
     const { topic, partitions } = topics.get(repartitionTopic(settings.applicationId, incarnation, node.name))!;
     return { node, topic, partitions };
@@ -100,9 +104,9 @@ function planSubTopology(sub: SizedSubTopology, all: readonly SizedSubTopology[]
   });
 }
 
-function sourceInput(source: SizedSubTopology['sources'][number], topics: Topics): SourceInput {
+function topicInput(type: 'source' | 'broadcast', source: SourceNode, topics: Topics): SourceInput | BroadcastInput {
   const { topic, topicId, partitions } = topics.get(source.topic.topic)!;
-  return { type: 'source', source, topic, topicId, partitions };
+  return { type, source, topic, topicId, partitions };
 }
 
 function repartitionInput(node: ShuffleNode, all: readonly SizedSubTopology[], { settings, incarnation }: PlanContext, topics: Topics): RepartitionInput {

@@ -45,7 +45,7 @@ export interface Log {
    */
   openWriter(options: WriterOptions): Promise<LogWriter>;
 
-  /** Ends all readers and writers; open transactions are left to their owners' successors. */
+  /** Ends all readers and writers; open transactions are left to their owners' successors. Later calls reject with `restart-task` LOG_CLOSED. */
   close(): Promise<void>;
 }
 
@@ -97,7 +97,7 @@ export interface ReaderOptions {
  * Methods are synchronous; a failure of the background work is thrown by the next `take`.
  */
 export interface LogReader {
-  /** Reads `partition` from `from` on; what was buffered of it is dropped. */
+  /** Reads `partition` from `from` on; what was buffered of it is dropped, a pause stays. */
   assign(partition: TopicPartition, from: Offset): void;
   unassign(partition: TopicPartition): void;
   /** Hands out and fetches nothing of the partition until `resume`; what is buffered stays. */
@@ -165,10 +165,10 @@ export interface GroupMembership {
 export interface LogTransaction {
   /** Sends records; resolves once all in-sync replicas have them, in the order of `appends`. May be called several times. */
   append(appends: readonly Append[]): Promise<readonly AppendResult[]>;
-  /** Adds input positions to the transaction. */
+  /** Adds input positions to the transaction. @throws WeirError `fenced` for a stale generation or member; only this transaction fails with it */
   addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[]): Promise<void>;
   /** Makes everything visible at once. See L4. */
   commit(): Promise<void>;
-  /** Drops everything. Idempotent; a transaction that already ended is left as it is. */
+  /** Drops everything. Idempotent; a transaction that already ended is left as it is, and so is one whose writer was fenced. */
   abort(): Promise<void>;
 }

@@ -26,8 +26,10 @@ export interface OperatorDeclaration {
   readonly states: Readonly<Record<string, StateDeclaration>>;
 }
 
+export type StateKind = 'value' | 'operator-list' | 'operator-union-list' | 'broadcast';
+
 export interface StateDeclaration {
-  readonly kind: 'value';
+  readonly kind: StateKind;
   readonly codec: string;
   readonly version: number;
   readonly id: number;

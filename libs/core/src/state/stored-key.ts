@@ -6,8 +6,9 @@ import { murmur2 } from '../model/murmur2.js';
  *
  *   version 1:  key group (uint16) | state id (uint32) | length of the key (varint) | key | user key of a collection's entry
  *
- * All numbers big-endian, varints LEB128. A key group is below 32768, so keys that begin with 0xffff are free for records of Weir's own:
+ * All numbers big-endian, varints LEB128. A key group is below 32768, so keys that begin with 0x8000 or more are free for other uses:
  *
+ *   8000 | state id (uint32) | entry    operator state (operator-state.ts)
  *   ffff 01  the epoch record (checkpoint/epoch-record.ts)
  *   ffff 02  the state catalogue (state/state-catalogue.ts)
  *   fffe ..  left to state stores for records of theirs, which never enter a changelog
@@ -34,4 +35,12 @@ export function writeStoredKey(out: ByteWriter, keyGroup: number, stateId: numbe
   out.writeUint32(stateId);
   out.writeUnsignedVarint(end - start);
   out.writeBytes(key, start, end);
+}
+
+const OPERATOR_STATE = 0x8000;
+
+/** Appends the stored key of an operator state, up to its entry. */
+export function writeOperatorKey(out: ByteWriter, stateId: number): void {
+  out.writeUint16(OPERATOR_STATE);
+  out.writeUint32(stateId);
 }

@@ -5,11 +5,13 @@ import { Alignment } from '../checkpoint/alignment.js';
 import { type CheckpointId, checkpointId, type Offset, offset } from '../model/brands.js';
 import { partitionName, type PartitionOffset } from '../model/topic-partition.js';
 import type { Log, PartitionEnds } from '../ports/log.js';
+import { BroadcastLimits } from './broadcast-limits.js';
 import { type InputTopic, ownedPartitions, type TaskPlan } from './task-plan.js';
 
 /** Where a task is in each partition that it reads: its offsets, and the barriers that it has seen. */
 export class InputPositions {
   readonly alignment = new Alignment();
+  readonly broadcast: BroadcastLimits;
   readonly #inputs: ReadonlyMap<string, Input>;
   /** Upstream tasks of each repartition topic. */
   readonly #writers: ReadonlyMap<string, readonly string[]>;
@@ -19,6 +21,7 @@ export class InputPositions {
     this.#inputs = new Map(inputs.map((input) => [partitionName(input.topic, input.partition), input]));
     this.#writers = new Map(plan.inputs.flatMap((input) => (input.type === 'repartition' ? [[input.topic, input.writers] as const] : [])));
     this.#changed = changed;
+    this.broadcast = new BroadcastLimits(plan);
     for (const [name, { topic, barriers }] of this.#inputs) {
       const writers = this.#writers.get(topic);
       if (writers !== undefined) this.alignment.add(name, writers.map((_, index) => barriers[index] ?? checkpointId(0)));
@@ -72,6 +75,11 @@ export class InputPositions {
     return [...this.#inputs.values()].map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
   }
 
+  /** Those that go into the group's offsets: a group has one offset per partition, so broadcast inputs, which every task reads, have none. */
+  groupOffsets(): PartitionOffset[] {
+    return this.offsets().filter(({ topic }) => !this.broadcast.has(topic));
+  }
+
   /** A copy as it is now, as the epoch record has it. */
   epochInputs(): EpochInput[] {
     return [...this.#inputs].map(([name, { topic, topicId, partition, next }]) => {
@@ -85,6 +93,19 @@ export class InputPositions {
     const index = writers.indexOf(writer);
     if (index < 0) throw errors.barrierFromStranger({ topic, partition, writer, writers: writers.join(', ') });
     this.alignment.onBarrier(partitionName(topic, partition), index, id);
+  }
+
+  /** The next offset to read of a partition. */
+  nextOf(topic: string, partition: number): Offset {
+    return this.#inputs.get(partitionName(topic, partition))!.next;
+  }
+
+  /** Whether every broadcast partition was read to the end that the newest trigger named (R9). */
+  get holdsBroadcast(): boolean {
+    for (const { topic, partition, next } of this.#inputs.values()) {
+      if (this.broadcast.has(topic) && next < this.broadcast.limitOf(topic, partition)) return false;
+    }
+    return true;
   }
 
   /** Offsets that lie between the positions and the ends of the inputs as last told. */

@@ -5,7 +5,8 @@ import { ByteWriter } from '../model/byte-writer.js';
 import { PARTITIONERS, type PartitionFunction } from '../model/partitioner.js';
 import { NULL, type RecordWriter } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
-import type { Collector, KeyedFilter, KeyedFlatMap, KeyedMap } from '../topology/functions.js';
+import type { OperatorStates } from '../state/operator-state.js';
+import type { Collector, KeyedBroadcastProcess, KeyedFilter, KeyedFlatMap, KeyedMap } from '../topology/functions.js';
 import type { SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
@@ -141,7 +142,8 @@ export class KeyedOperator implements Receiver {
 export type KeyedRunnable =
   | { readonly type: 'map'; readonly fn: KeyedMap<unknown, unknown, unknown> }
   | { readonly type: 'filter'; readonly fn: KeyedFilter<unknown, unknown> }
-  | { readonly type: 'flatMap'; readonly fn: KeyedFlatMap<unknown, unknown, unknown> };
+  | { readonly type: 'flatMap'; readonly fn: KeyedFlatMap<unknown, unknown, unknown> }
+  | { readonly type: 'process'; readonly fn: { process(value: unknown, out: Collector<unknown>): void } };
 
 function keyedRunOf(runnable: KeyedRunnable, next: Receiver): (value: unknown) => void {
   const out: Collector<unknown> = { collect: (result) => next.receive(result) };
@@ -159,6 +161,31 @@ function keyedRunOf(runnable: KeyedRunnable, next: Receiver): (value: unknown) =
     case 'flatMap': {
       const { fn } = runnable;
       return (value) => fn.flatMap(value, out);
+    }
+    case 'process': {
+      const { fn } = runnable;
+      return (value) => fn.process(value, out);
+    }
+  }
+}
+
+/** The broadcast side of a connected function: the only one that may write broadcast state. */
+export class BroadcastSide implements Receiver {
+  constructor(
+    private readonly name: string,
+    private readonly context: RecordContext,
+    private readonly states: OperatorStates,
+    private readonly fn: KeyedBroadcastProcess<unknown, unknown, unknown, unknown>,
+  ) {}
+
+  receive(value: unknown): void {
+    this.states.broadcastSide = true;
+    try {
+      this.fn.processBroadcast(value);
+    } catch (thrown) {
+      throw functionFailed(thrown, this.name, this.context);
+    } finally {
+      this.states.broadcastSide = false;
     }
   }
 }

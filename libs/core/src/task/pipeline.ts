@@ -6,12 +6,13 @@ import type { StateStore } from '../ports/state-backend.js';
 import { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
-import type { KeyedContext, KeyedFunction } from '../topology/functions.js';
-import { inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ShuffleNode } from '../topology/graph.js';
+import { OperatorStates } from '../state/operator-state.js';
+import type { KeyedContext, OperatorContext } from '../topology/functions.js';
+import { type BroadcastConnectNode, inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ProcessNode, type ShuffleNode } from '../topology/graph.js';
 import type { Barrier } from '../checkpoint/barrier.js';
 import type { EpochEffects } from './epoch-effects.js';
 import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-operators.js';
-import { FanOut, type HeadOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
+import { BroadcastSide, FanOut, type HeadOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
 import { RecordContext } from './record-context.js';
 import type { RepartitionOutput, TaskPlan } from './task-plan.js';
 
@@ -28,8 +29,11 @@ export class Pipeline {
   readonly #gathers: KeyGather[] = [];
   /** Operators that write outputs. */
   readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
-  readonly #functions: KeyedFunction<unknown>[] = [];
-  readonly #operators = new Map<string, { readonly keyBy: KeyByNode; readonly registry: KeyedStateRegistry }>();
+  readonly #functions: RichFunction[] = [];
+  readonly #operators = new Map<string, Operator>();
+  /** By node id and tag. */
+  readonly #sideOutputs = new Map<string, Receiver>();
+  readonly #broadcastSides = new Map<number, Receiver>();
   readonly #tables = new Map<number, KeyTable>();
   readonly #takenIds = new Map<number, string>();
 
@@ -50,7 +54,7 @@ export class Pipeline {
     const receivers = new Map<number, Receiver>();
     const toOthers = plan.repartitionOutputs.map((output) => ({ input: output.node.input, writer: this.#shuffleWriter(output) }));
     const readersOf = (node: Node): Receiver => {
-      const here = plan.nodes.filter((reader) => !isShuffle(reader) && inputsOf(reader).includes(node)).map((reader) => receivers.get(reader.id)!);
+      const here = plan.nodes.filter((reader) => !isShuffle(reader) && reader.kind !== 'sideOutput' && inputsOf(reader).includes(node)).map((reader) => this.#sideOf(reader, node, receivers));
       const readers = [...here, ...toOthers.filter(({ input }) => input === node).map(({ writer }) => writer)];
       return readers.length === 1 ? readers[0]! : new FanOut(readers);
     };
@@ -58,9 +62,16 @@ export class Pipeline {
       const next = readersOf(node);
       if (node.kind === 'source') this.#heads.set(node.topic.topic, new SourceOperator(node, this.#context, next, this.#readsOwnKey(node)));
       else if (isShuffle(node)) this.#shuffleReader(node, next);
+      else if (node.kind === 'sideOutput') this.#sideOutputs.set(`${node.input.id}/${node.tag}`, next);
       else receivers.set(node.id, this.#receiverOf(node, next));
     }
     this.#gathers.reverse();
+  }
+
+  /** What of `reader` takes the values of `node`. */
+  #sideOf(reader: Node, node: Node, receivers: ReadonlyMap<number, Receiver>): Receiver {
+    const isBroadcast = reader.kind === 'broadcastConnect' && reader.broadcast === node;
+    return isBroadcast ? this.#broadcastSides.get(reader.id)! : receivers.get(reader.id)!;
   }
 
   #receiverOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): Receiver {
@@ -73,6 +84,13 @@ export class Pipeline {
         return new KeyByOperator(node, this.#context, this.#gather(node, next));
       case 'keyed':
         return this.#keyed(node, next);
+      case 'process':
+        return this.#process(node, next);
+      case 'broadcastConnect':
+        return this.#broadcastConnect(node, next);
+      case 'broadcast':
+      case 'sideOutput':
+        return next;
       case 'sink': {
         const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.host.wallTime);
         this.#writers.push(sink);
@@ -114,26 +132,72 @@ export class Pipeline {
 
   #keyed(node: KeyedNode, next: Receiver): Receiver {
     const fn = node.factory();
-    const registry = new KeyedStateRegistry(node.name, this.#tableOf(node.input), this.#takenIds);
+    const operator = this.#operatorOf(node, node.input);
     this.#functions.push(fn);
-    this.#operators.set(node.name, { keyBy: node.input, registry });
-    fn.open(this.#contextOf(node, registry));
-    registry.seal();
+    fn.open(this.#keyedContext(operator));
+    seal(operator);
     return new KeyedOperator(node.name, this.#context, { type: node.type, fn } as KeyedRunnable, next);
   }
 
-  #contextOf(node: KeyedNode, registry: KeyedStateRegistry): KeyedContext {
+  #process(node: ProcessNode, next: Receiver): Receiver {
+    const fn = node.factory();
+    const operator = this.#operatorOf(node, undefined);
+    this.#functions.push(fn);
+    fn.open(this.#operatorContext(operator));
+    seal(operator);
+    return new KeyedOperator(node.name, this.#context, { type: 'process', fn }, next);
+  }
+
+  /** Two receivers, one for each side: the broadcast's end hands its values to the other one. */
+  #broadcastConnect(node: BroadcastConnectNode, next: Receiver): Receiver {
+    const fn = node.factory();
+    const operator = this.#operatorOf(node, node.input);
+    this.#functions.push(fn);
+    fn.open({ ...this.#keyedContext(operator), broadcastState: (descriptor) => operator.states.broadcast(descriptor) });
+    seal(operator);
+    this.#broadcastSides.set(node.id, new BroadcastSide(node.name, this.#context, operator.states, fn));
+    return new KeyedOperator(node.name, this.#context, { type: 'process', fn }, next);
+  }
+
+  #operatorOf(node: NamedOperator, keyBy: KeyByNode | undefined): Operator {
+    const table = keyBy === undefined ? undefined : this.#tableOf(keyBy);
+    const operator: Operator = {
+      node,
+      keyBy,
+      table,
+      registry: table === undefined ? undefined : new KeyedStateRegistry(node.name, table, this.#takenIds),
+      states: new OperatorStates(node.name, this.#takenIds),
+    };
+    this.#operators.set(node.name, operator);
+    return operator;
+  }
+
+  #operatorContext({ node, states }: Operator): OperatorContext {
     const context = this.#context;
-    const table = this.#tableOf(node.input);
     return {
       operator: node.name,
       taskIndex: this.plan.task,
       parallelism: this.plan.parallelism,
       attempt: this.attempt,
       timestamp: () => context.timestamp,
-      state: (descriptor) => registry.value(descriptor),
+      operatorState: (descriptor) => states.list(descriptor),
+      output: ({ id }, value) => this.#toSideOutput(node, id, value),
+    };
+  }
+
+  #toSideOutput(node: NamedOperator, tag: string, value: unknown): void {
+    const receiver = this.#sideOutputs.get(`${node.id}/${tag}`);
+    if (receiver === undefined) throw errors.sideOutputUnread({ operator: node.name, tag });
+    receiver.receive(value);
+  }
+
+  #keyedContext(operator: Operator): KeyedContext {
+    const table = operator.table!;
+    return {
+      ...this.#operatorContext(operator),
+      state: (descriptor) => operator.registry!.value(descriptor),
       currentKey: () => {
-        if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: node.name });
+        if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: operator.node.name });
         return table.current.key;
       },
     };
@@ -150,10 +214,11 @@ export class Pipeline {
   /** What the operators declared: for the catalogue. */
   operatorDeclarations(): Record<string, OperatorDeclaration> {
     const declared: Record<string, OperatorDeclaration> = {};
-    for (const [name, { keyBy, registry }] of [...this.#operators].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const partitioner = this.plan.placements.get(keyBy.id)?.settled;
-      const states = Object.fromEntries([...registry.declarations].sort(([a], [b]) => (a < b ? -1 : 1)));
-      const { id: keyCodec, version: keyVersion } = keyBy.keyCodec;
+    for (const [name, { keyBy, registry, states: operatorStates }] of [...this.#operators].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const partitioner = keyBy === undefined ? undefined : this.plan.placements.get(keyBy.id)?.settled;
+      const all = [...(registry?.declarations ?? []), ...operatorStates.declarations];
+      const states = Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+      const { id: keyCodec, version: keyVersion } = keyBy?.keyCodec ?? NO_KEY;
       declared[name] = { keyCodec, keyVersion, ...(partitioner === undefined ? {} : { partitioner }), states };
     }
     return declared;
@@ -161,7 +226,14 @@ export class Pipeline {
 
   /** Takes up the partitioners that an earlier run found. */
   adoptPartitioners(recorded: Readonly<Record<string, OperatorDeclaration>>): void {
-    for (const [name, { keyBy }] of this.#operators) this.plan.placements.get(keyBy.id)?.adopt(recorded[name]?.partitioner);
+    for (const [name, { keyBy }] of this.#operators) {
+      if (keyBy !== undefined) this.plan.placements.get(keyBy.id)?.adopt(recorded[name]?.partitioner);
+    }
+  }
+
+  /** Reads the operators' own states. Before the first record. */
+  load(store: StateStore): void {
+    for (const { states } of this.#operators.values()) states.load(store);
   }
 
   /** Where outputs go from now on. */
@@ -178,16 +250,19 @@ export class Pipeline {
     for (const gather of this.#gathers) gather.flush(store);
   }
 
-  /** Keys that changed in the running epoch. */
-  get dirtyKeys(): number {
-    let dirty = 0;
-    for (const { table } of this.#gathers) dirty += table.dirtyCount;
-    return dirty;
+  /** Keys and entries of operator state that changed in the running epoch. */
+  get changes(): number {
+    let changes = 0;
+    for (const { table } of this.#gathers) changes += table.dirtyCount;
+    for (const { states } of this.#operators.values()) changes += states.changes;
+    return changes;
   }
 
   /** Ends the running epoch: writes its state changes. */
   freeze(epoch: Epoch, changes: RecordWriter, timestamp: number): void {
+    for (const fn of this.#functions) fn.snapshotState();
     for (const { table } of this.#gathers) table.freeze(epoch, changes, timestamp);
+    for (const { states } of this.#operators.values()) states.freeze(changes, timestamp);
   }
 
   applied(epoch: Epoch): void {
@@ -212,6 +287,31 @@ export class Pipeline {
     return failures;
   }
 }
+
+type NamedOperator = KeyedNode | ProcessNode | BroadcastConnectNode;
+
+interface RichFunction {
+  snapshotState(): void;
+  close(): void;
+}
+
+interface Operator {
+  readonly node: NamedOperator;
+  /** Undefined for an operator without keys, likewise the two below. */
+  readonly keyBy: KeyByNode | undefined;
+  readonly table: KeyTable | undefined;
+  readonly registry: KeyedStateRegistry | undefined;
+  readonly states: OperatorStates;
+}
+
+/** After `open` nothing more is declared. */
+function seal({ registry, states }: Operator): void {
+  registry?.seal();
+  states.seal();
+}
+
+/** What the catalogue says of operators without keys. */
+const NO_KEY = { id: 'none', version: 1 };
 
 /** What a pipeline asks of its task. */
 export interface PipelineHost {

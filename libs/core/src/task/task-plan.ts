@@ -44,7 +44,13 @@ export interface RepartitionInput extends InputBase {
   readonly writers: readonly string[];
 }
 
-export type InputTopic = SourceInput | RepartitionInput;
+/** A topic that every task reads whole (R9). */
+export interface BroadcastInput extends InputBase {
+  readonly type: 'broadcast';
+  readonly source: SourceNode;
+}
+
+export type InputTopic = SourceInput | RepartitionInput | BroadcastInput;
 
 export interface RepartitionOutput {
   readonly node: ShuffleNode;
@@ -60,9 +66,10 @@ export interface ChangelogTopic {
   readonly deleteRetentionMs: number;
 }
 
-/** The partitions of an input that a task owns. */
+/** The partitions of an input that a task reads. */
 export function ownedPartitions(plan: TaskPlan, input: InputTopic): number[] {
   const owned: number[] = [];
+  if (input.type === 'broadcast') return Array.from({ length: input.partitions }, (_, partition) => partition);
   for (let partition: number = plan.task; partition < input.partitions; partition += plan.parallelism) owned.push(partition);
   return owned;
 }
@@ -71,4 +78,4 @@ export function ownedPartitions(plan: TaskPlan, input: InputTopic): number[] {
 export const taskName = (plan: Pick<TaskPlan, 'subTopology' | 'task'>): string => taskId(plan.subTopology, plan.task);
 
 /** Whether the task's rounds concern it alone: it neither reads nor writes a repartition topic (R8). */
-export const isSingleStage = ({ inputs, repartitionOutputs }: TaskPlan): boolean => repartitionOutputs.length === 0 && inputs.every(({ type }) => type === 'source');
+export const isSingleStage = ({ inputs, repartitionOutputs }: TaskPlan): boolean => repartitionOutputs.length === 0 && inputs.every(({ type }) => type !== 'repartition');

@@ -5,7 +5,8 @@ import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
 import type { TaskOverview } from '../job/job-overview.js';
 import type { Clock } from '../ports/clock.js';
-import type { Log, LogReader, LogWriter } from '../ports/log.js';
+import type { PartitionOffset } from '../model/topic-partition.js';
+import type { Log, LogChunk, LogReader, LogWriter } from '../ports/log.js';
 import type { StateBackend, StateStore } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import { CATALOGUE_VERSION, checkCatalogue, encodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
@@ -159,9 +160,10 @@ export class Task {
     return end;
   }
 
-  /** Asks for the commit that carries barrier `id`. */
-  trigger(id: CheckpointId): void {
+  /** Asks for the commit that carries barrier `id`. @param broadcastEnds how far broadcast inputs are to be read for it (R9) */
+  trigger(id: CheckpointId, broadcastEnds: readonly PartitionOffset[] = []): void {
     this.#request = { type: 'barrier', id };
+    if (this.#reader !== undefined) this.#positions?.broadcast.raise(broadcastEnds, this.#reader);
     this.#signal.raise();
   }
 
@@ -233,6 +235,7 @@ export class Task {
     });
     this.#pipeline.writeTo(this.#running);
     this.#compareCatalogue(restored);
+    this.#pipeline.load(this.#store);
     // 5.
     await this.#assignInputs(restored);
     return !this.#stopping;
@@ -279,7 +282,10 @@ export class Task {
     const { log } = this.host;
     this.#positions = await InputPositions.of(this.plan, record, log);
     this.#reader = log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
-    for (const { topic, partition, offset } of this.#positions.offsets()) this.#reader.assign({ topic, partition }, offset);
+    for (const { topic, partition, offset } of this.#positions.offsets()) {
+      this.#reader.assign({ topic, partition }, offset);
+      this.#positions.broadcast.holdAt({ topic, partition }, offset, this.#reader);
+    }
     this.#signal.raise();
   }
 
@@ -338,16 +344,16 @@ export class Task {
   /** The barrier that was asked for, once it has come on all inputs: a trigger is the barrier of the sources. */
   #heldBarrier(): CheckpointId | undefined {
     if (this.#request?.type !== 'barrier') return undefined;
-    const { alignment } = this.#positions!;
-    return !alignment.isNeeded || alignment.holds(this.#request.id) ? this.#request.id : undefined;
+    const { alignment, holdsBroadcast } = this.#positions!;
+    return (!alignment.isNeeded || alignment.holds(this.#request.id)) && holdsBroadcast ? this.#request.id : undefined;
   }
 
   #hasChanges(): boolean {
-    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.dirtyKeys > 0;
+    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.changes > 0;
   }
 
   #isFull(): boolean {
-    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.dirtyKeys >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
+    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.changes >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
@@ -359,7 +365,7 @@ export class Task {
     this.#pipeline!.freeze(this.#epoch, effects.changes, now);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     this.#appendReservedRecords(effects, barrier ?? this.#lastBarrier);
-    const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.offsets() };
+    const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets() };
     this.#positions!.settle();
     this.#epoch = epoch(this.#epoch + 1);
     this.#running = this.#spare;
@@ -412,6 +418,7 @@ export class Task {
   /** c. */
   #process(): void {
     const reader = this.#reader!;
+    const positions = this.#positions!;
     let rows = 0;
     while (rows < TURN_ROWS) {
       if (this.#isFull()) {
@@ -420,13 +427,22 @@ export class Task {
       }
       const chunk = reader.take();
       if (chunk === undefined) return;
+      const next = positions.broadcast.cut(chunk, reader);
       this.#pipeline!.process(chunk, this.#store!);
-      this.#positions!.advance(chunk.topic, chunk.partition, chunk.nextOffset, chunk.lastStable);
+      positions.advance(chunk.topic, chunk.partition, next, chunk.lastStable);
+      this.#onBroadcastRead(chunk);
       rows += chunk.records.count;
       this.#running.recordsIn += chunk.records.count;
       this.#recordsIn += chunk.records.count;
     }
     this.host.clock.after(0, this.#signal.raise);
+  }
+
+  #onBroadcastRead({ topic, partition }: LogChunk): void {
+    const { broadcast } = this.#positions!;
+    if (!broadcast.has(topic)) return;
+    broadcast.holdAt({ topic, partition }, this.#positions!.nextOf(topic, partition), this.#reader!);
+    this.#signal.raise(); // it may be what the freeze waits for
   }
 
   /** A full epoch commits early where R1 allows it; otherwise the end of the commit or of the round wakes the loop. */

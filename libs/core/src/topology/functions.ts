@@ -1,3 +1,4 @@
+import type { BroadcastState, BroadcastStateDescriptor, OperatorListDescriptor, OperatorListState } from '../state/operator-state.js';
 import type { ValueState } from '../state/value-state.js';
 import type { ValueStateDescriptor } from '../state/descriptors.js';
 
@@ -18,8 +19,25 @@ export interface RuntimeContext {
   timestamp(): number;
 }
 
+/** Names a side output and its type. */
+export class OutputTag<T> {
+  /** Keeps the type of the values apart from that of other tags. */
+  declare readonly valueType: T;
+
+  /** @param id unique among the side outputs of an operator */
+  constructor(readonly id: string) {}
+}
+
+/** A RuntimeContext with operator state and side outputs. */
+export interface OperatorContext extends RuntimeContext {
+  /** Declares operator list state; call it in `open`. @throws WeirError `invalid` STATE_REGISTRATION */
+  operatorState<T>(descriptor: OperatorListDescriptor<T>): OperatorListState<T>;
+  /** Sends a value to a side output. @throws WeirError `invalid` SIDE_OUTPUT_UNREAD if no stream was made of the tag */
+  output<T>(tag: OutputTag<T>, value: T): void;
+}
+
 /** A RuntimeContext with keyed state: each key has state of its own, and a function sees that of the record it processes. */
-export interface KeyedContext<K = unknown> extends RuntimeContext {
+export interface KeyedContext<K = unknown> extends OperatorContext {
   /**
    * Declares a state and returns its handle. Call it in `open`, once per name.
    * @throws WeirError `invalid` STATE_REGISTRATION for a second call with the name, or a call after `open`
@@ -37,6 +55,11 @@ export abstract class KeyedFunction<K> {
   /** Before the first record: declare state here. */
   open(_context: KeyedContext<K>): void {
     // Nothing to declare by default.
+  }
+
+  /** Before each commit: the last chance to put what is kept in fields into operator state. */
+  snapshotState(): void {
+    // Nothing to put by default.
   }
 
   /** After the last record, and after a failure. */
@@ -58,6 +81,52 @@ export abstract class KeyedMap<K, In, Out> extends KeyedFunction<K> {
 /** Keeps the records for which it answers true. */
 export abstract class KeyedFilter<K, In> extends KeyedFunction<K> {
   abstract filter(value: In): boolean;
+}
+
+/** Any number of values for each record, to the main output and to side outputs. */
+export abstract class KeyedProcess<K, In, Out> extends KeyedFunction<K> {
+  abstract process(value: In, out: Collector<Out>): void;
+}
+
+/**
+ * A keyed stream beside a broadcast: records of both sides run in the same task, one at a time. Every task sees all of the broadcast, and
+ * between two checkpoints all have seen the same of it.
+ */
+export abstract class KeyedBroadcastProcess<K, In, Broadcast, Out> extends KeyedFunction<K> {
+  override open(_context: KeyedBroadcastContext<K>): void {
+    // Nothing to declare by default.
+  }
+
+  /** A record of the keyed side: has keyed state, and reads broadcast state. */
+  abstract process(value: In, out: Collector<Out>): void;
+
+  /** A record of the broadcast side: has no key, and writes broadcast state. It must do the same in every task. */
+  abstract processBroadcast(value: Broadcast): void;
+}
+
+export interface KeyedBroadcastContext<K = unknown> extends KeyedContext<K> {
+  /** Declares broadcast state; call it in `open`. @throws WeirError `invalid` STATE_REGISTRATION */
+  broadcastState<BK, BV>(descriptor: BroadcastStateDescriptor<BK, BV>): BroadcastState<BK, BV>;
+}
+
+/** A function on a stream without keys, made once per task; it may have operator state. */
+export abstract class ProcessFunction<In, Out> {
+  /** Before the first record: declare operator state here. */
+  open(_context: OperatorContext): void {
+    // Nothing to declare by default.
+  }
+
+  abstract process(value: In, out: Collector<Out>): void;
+
+  /** Before each commit: the last chance to put what is kept in fields into operator state. */
+  snapshotState(): void {
+    // Nothing to put by default.
+  }
+
+  /** After the last record, and after a failure. */
+  close(): void {
+    // Nothing to close by default.
+  }
 }
 
 /** What a function with one value state returns: the state to keep (undefined clears it) beside its result. */

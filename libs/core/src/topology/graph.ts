@@ -1,12 +1,12 @@
 import type { Codec } from '../codec/codec.js';
-import type { Collector, KeyedFunction } from './functions.js';
+import type { Collector, KeyedBroadcastProcess, KeyedFunction, ProcessFunction } from './functions.js';
 import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
 
 /**
  * The job graph: what StreamBuilder records, and what everything else reads. Nodes point to their inputs; value types are checked
  * where streams are built (stream-builder.ts) and are `unknown` from here on.
  */
-export type Node = SourceNode | StatelessNode | UnionNode | KeyByNode | KeyedNode | SinkNode;
+export type Node = SourceNode | StatelessNode | ProcessNode | UnionNode | KeyByNode | KeyedNode | BroadcastNode | BroadcastConnectNode | SideOutputNode | SinkNode;
 
 interface NodeBase {
   /** Position in the order of definition. */
@@ -31,6 +31,34 @@ export type StatelessFunction =
   | { readonly type: 'map'; readonly map: (value: unknown) => unknown }
   | { readonly type: 'filter'; readonly filter: (value: unknown) => boolean }
   | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>) => void };
+
+/** A rich function on a stream without keys. */
+export interface ProcessNode extends NodeBase {
+  readonly kind: 'process';
+  readonly input: Node;
+  readonly factory: () => ProcessFunction<unknown, unknown>;
+}
+
+/** The end of a chain that every task reads whole. */
+export interface BroadcastNode extends NodeBase {
+  readonly kind: 'broadcast';
+  readonly input: Node;
+}
+
+/** A keyed stream and a broadcast in one function. */
+export interface BroadcastConnectNode extends NodeBase {
+  readonly kind: 'broadcastConnect';
+  readonly input: KeyByNode;
+  readonly broadcast: BroadcastNode;
+  readonly factory: () => KeyedBroadcastProcess<unknown, unknown, unknown, unknown>;
+}
+
+/** What an operator sends to a tag. */
+export interface SideOutputNode extends NodeBase {
+  readonly kind: 'sideOutput';
+  readonly input: KeyedNode | ProcessNode | BroadcastConnectNode;
+  readonly tag: string;
+}
 
 /** Several streams as one. */
 export interface UnionNode extends NodeBase {
@@ -63,7 +91,7 @@ export interface KeyedNode extends NodeBase {
   readonly input: KeyByNode;
   /** Makes the function of one task; called once per task and attempt. */
   readonly factory: () => KeyedFunction<unknown>;
-  readonly type: 'map' | 'filter' | 'flatMap';
+  readonly type: 'map' | 'filter' | 'flatMap' | 'process';
 }
 
 export interface SinkNode extends NodeBase {
@@ -85,16 +113,32 @@ export function inputsOf(node: Node): readonly Node[] {
       return [];
     case 'union':
       return node.inputs;
+    case 'broadcastConnect':
+      return [node.input, node.broadcast];
     case 'stateless':
+    case 'process':
     case 'keyBy':
     case 'keyed':
+    case 'broadcast':
+    case 'sideOutput':
     case 'sink':
       return [node.input];
   }
 }
 
-/** Sources from which records reach a node without a shuffle between. */
+/** Sources from which keyed or plain records reach a node without a shuffle between. */
 export function sourcesOf(node: Node): SourceNode[] {
   if (node.kind === 'source') return [node];
-  return isShuffle(node) ? [] : inputsOf(node).flatMap((input) => (isShuffle(input) ? [] : sourcesOf(input)));
+  return isShuffle(node) ? [] : inputsOf(node).flatMap((input) => (isShuffle(input) || input.kind === 'broadcast' ? [] : sourcesOf(input)));
+}
+
+/** A broadcast's own chain, from its source to itself. */
+export function chainOf(node: BroadcastNode): Node[] {
+  const chain: Node[] = [node];
+  for (let at: Node = node.input; ; ) {
+    chain.unshift(at);
+    const [input] = inputsOf(at);
+    if (input === undefined) return chain;
+    at = input;
+  }
 }

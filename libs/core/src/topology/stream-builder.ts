@@ -1,8 +1,32 @@
 import type { Codec } from '../codec/codec.js';
 import { errors } from '../errors/errors.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
-import type { Collector, KeyedFilter, KeyedFlatMap, KeyedFunction, KeyedMap, WithState } from './functions.js';
-import { type Distribution, inputsOf, isShuffle, type JobGraph, type KeyByNode, type KeyedNode, type Node, sourcesOf, type StatelessFunction } from './graph.js';
+import type {
+  Collector,
+  KeyedBroadcastProcess,
+  KeyedFilter,
+  KeyedFlatMap,
+  KeyedFunction,
+  KeyedMap,
+  KeyedProcess,
+  OutputTag,
+  ProcessFunction,
+  WithState,
+} from './functions.js';
+import {
+  type BroadcastNode,
+  chainOf,
+  type Distribution,
+  inputsOf,
+  isShuffle,
+  type JobGraph,
+  type KeyByNode,
+  type KeyedNode,
+  type Node,
+  type SideOutputNode,
+  sourcesOf,
+  type StatelessFunction,
+} from './graph.js';
 import type { KeyByOptions, SourceOptions, Topic } from './topic.js';
 
 /** What a job definition builds its streams with. */
@@ -59,6 +83,17 @@ export class Stream<K, V> {
     return new Stream(this.builder, this.builder.add((id) => ({ kind: 'union', id, name: `union-${id}`, inputs })));
   }
 
+  /** A rich function without keys: operator state, side outputs. */
+  process<R>(name: string, factory: () => ProcessFunction<V, R>): ProcessedStream<K, R> {
+    const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory as () => ProcessFunction<unknown, unknown> }));
+    return new ProcessedStream(this.builder, node);
+  }
+
+  /** Makes every task of what it is connected to read all of this stream, which comes straight from a topic (also with map, filter, flatMap). */
+  broadcast(): BroadcastStream<V> {
+    return new BroadcastStream(this.builder.add((id) => ({ kind: 'broadcast', id, name: `broadcast-${id}`, input: this.node })));
+  }
+
   /**
    * Writes the values to a topic, each with its key, timestamp and headers.
    * @param name names the sink in messages and metrics; unique in the job
@@ -88,6 +123,32 @@ export class KeyedStream<K, V> {
     return this.#keyed(name, 'filter', factory);
   }
 
+  /** Any number of values for each, to the main output and to side outputs. */
+  process<R>(name: string, factory: () => KeyedProcess<K, V, R>): ProcessedStream<K, R> {
+    return new ProcessedStream(this.builder, this.#node(name, 'process', factory));
+  }
+
+  /** This keyed stream beside a broadcast. */
+  connect<B>(broadcast: BroadcastStream<B>): ConnectedStream<K, V, B> {
+    return new ConnectedStream(this.builder, this.node, broadcast.node);
+  }
+
+  /** The values of a key reduced to one, which is put out with each record, as Flink's running reduce. */
+  reduce(name: string, codec: Codec<V>, reduce: (reduced: V, value: V) => V): Stream<K, V> {
+    return this.mapWithState<V, V>(name, codec, (value, reduced) => {
+      const next = reduced === undefined ? value : reduce(reduced, value);
+      return { state: next, value: next };
+    });
+  }
+
+  /** The values of a key aggregated; the result is put out with each record. */
+  aggregate<A, R>(name: string, codec: Codec<A>, aggregate: Aggregate<V, A, R>): Stream<K, R> {
+    return this.mapWithState<A, R>(name, codec, (value, accumulator) => {
+      const next = aggregate.add(accumulator ?? aggregate.createAccumulator(), value);
+      return { state: next, value: aggregate.getResult(next) };
+    });
+  }
+
   /** One value for each, with one value state per key: `undefined` before the key's first record. */
   mapWithState<S, R>(name: string, state: Codec<S>, map: StateFunction<K, V, S, WithState<S> & { readonly value: R }>): Stream<K, R> {
     return this.#keyed(name, 'map', () => mapWithState(state, map));
@@ -108,16 +169,65 @@ export class KeyedStream<K, V> {
   }
 
   #keyed<R>(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>): Stream<K, R> {
-    const node = this.builder.add((id) => ({
+    return new Stream(this.builder, this.#node(name, type, factory));
+  }
+
+  #node(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>): KeyedNode {
+    return this.builder.add((id) => ({
       kind: 'keyed',
       id,
       name,
       type,
       input: this.node,
-      factory: factory,
+      factory,
     }));
-    return new Stream(this.builder, node);
   }
+}
+
+/** What a process function puts out: its main output, and a stream for each tag. */
+export class ProcessedStream<K, V> extends Stream<K, V> {
+  constructor(
+    builder: GraphBuilder,
+    private readonly operator: SideOutputNode['input'],
+  ) {
+    super(builder, operator);
+  }
+
+  /** What the function sent to `tag`. */
+  sideOutput<T>(tag: OutputTag<T>): Stream<K, T> {
+    const { operator } = this;
+    return new Stream(this.builder, this.builder.add((id) => ({ kind: 'sideOutput', id, name: `${operator.name}/${tag.id}`, input: operator, tag: tag.id })));
+  }
+}
+
+/** A stream that every task reads whole: to be connected to keyed streams. */
+export class BroadcastStream<V> {
+  /** Keeps the type of the values. */
+  declare readonly valueType: V;
+
+  constructor(readonly node: BroadcastNode) {}
+}
+
+/** A keyed stream and a broadcast, to be processed together. */
+export class ConnectedStream<K, V, B> {
+  constructor(
+    private readonly builder: GraphBuilder,
+    private readonly keyed: KeyByNode,
+    private readonly broadcast: BroadcastNode,
+  ) {}
+
+  process<R>(name: string, factory: () => KeyedBroadcastProcess<K, V, B, R>): ProcessedStream<K, R> {
+    const { keyed, broadcast } = this;
+    const made = factory as () => KeyedBroadcastProcess<unknown, unknown, unknown, unknown>;
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'broadcastConnect', id, name, input: keyed, broadcast, factory: made })));
+  }
+}
+
+/** How values are aggregated, Flink's AggregateFunction. `add` returns the accumulator to keep, and may change the given one. */
+export interface Aggregate<In, Accumulator, Result> {
+  createAccumulator(): Accumulator;
+  add(accumulator: Accumulator, value: In): Accumulator;
+  getResult(accumulator: Accumulator): Result;
 }
 
 /** Records the nodes that streams add; `build` checks the whole. */
@@ -169,13 +279,14 @@ export class GraphBuilder implements StreamBuilder {
     if (!this.#nodes.some((node) => node.kind === 'source')) throw this.#invalid('it has no source', 'Call streams.source(...) in define.');
     this.#refuseEndsWithoutEffect();
     this.#refuseTopicReadTwice();
+    this.#refuseBroadcastsReadOtherwise();
     return { job: this.job, nodes: [...this.#nodes] };
   }
 
   /** A chain whose end is no sink and keeps no state can have no effect: a forgotten `.sink(...)`. */
   #refuseEndsWithoutEffect(): void {
     const read = new Set(this.#nodes.flatMap(inputsOf));
-    const end = this.#nodes.find((node) => !read.has(node) && node.kind !== 'sink' && node.kind !== 'keyed');
+    const end = this.#nodes.find((node) => !read.has(node) && !HAVE_EFFECT.includes(node.kind));
     if (end !== undefined) throw this.#invalid(`nothing reads the result of "${end.name}"`, 'End the stream with .sink(...), or remove it.');
   }
 
@@ -186,6 +297,20 @@ export class GraphBuilder implements StreamBuilder {
       const { topic } = node.topic;
       if (topics.has(topic)) throw this.#invalid(`two sources read topic "${topic}"`, 'Read it once, and build both streams on that source.');
       topics.add(topic);
+    }
+  }
+
+  /** A broadcast's chain runs in every task; what else would read it, would read every record once per task. */
+  #refuseBroadcastsReadOtherwise(): void {
+    for (const broadcast of this.#nodes) {
+      if (broadcast.kind !== 'broadcast') continue;
+      const chain = chainOf(broadcast);
+      const strange = chain.find(({ kind }) => kind !== 'source' && kind !== 'stateless' && kind !== 'broadcast');
+      if (strange !== undefined) {
+        throw this.#invalid(`"${strange.name}" stands before a broadcast`, 'Broadcast a topic directly, or behind map, filter and flatMap; write anything else to a topic first.');
+      }
+      const other = this.#nodes.find((node) => !chain.includes(node) && node.kind !== 'broadcastConnect' && inputsOf(node).some((input) => chain.includes(input)));
+      if (other !== undefined) throw this.#invalid(`"${other.name}" reads a stream that is broadcast`, 'Read the topic in a job of its own, or connect to the broadcast.');
     }
   }
 
@@ -207,9 +332,16 @@ function codecOf(node: Node): Codec<unknown> | undefined {
       return node.distribution.type === 'shuffle' ? node.distribution.valueCodec : codecOf(node.input);
     case 'union':
       return node.inputs.map(codecOf).reduce((a, b) => (a === b ? a : undefined));
+    case 'process':
+    case 'broadcast':
+    case 'broadcastConnect':
+    case 'sideOutput':
     case 'sink':
       return undefined;
   }
 }
+
+/** Kinds of nodes that may stand at the end of a stream: they write, or keep state. */
+const HAVE_EFFECT: readonly Node['kind'][] = ['sink', 'keyed', 'process', 'broadcastConnect'];
 
 const passesShuffle = (node: Node): boolean => isShuffle(node) || inputsOf(node).some(passesShuffle);
