@@ -29,6 +29,7 @@ export * from './state/value-state.js';
 export * from './topology/functions.js';
 export * from './topology/topic.js';
 export * from './state/operator-state.js';
+export type { TimerService } from './state/timer-service.js';
 export { type Aggregate, BroadcastStream, ConnectedStream, KeyedStream, ProcessedStream, Stream, type StreamBuilder } from './topology/stream-builder.js';
 export type { StateFunction } from './topology/functions-with-state.js';
 export * from './state/stored-key.js';

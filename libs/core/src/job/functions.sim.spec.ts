@@ -293,3 +293,95 @@ describe('a keyed stream beside a broadcast', () => {
     expect(() => JobTestDriver.startWithoutWaiting(wrong, options)).toThrow(/"out" reads a stream that is broadcast/);
   });
 });
+
+describe('processing-time timers', () => {
+  /** Puts out how many readings a sensor sent, once it was silent for a second. */
+  class Silence extends KeyedProcess<string, Reading, string> {
+    #context!: KeyedContext<string>;
+    #count!: ValueState<number>;
+    #due!: ValueState<number>;
+
+    override open(context: KeyedContext<string>): void {
+      this.#context = context;
+      this.#count = context.state(valueState('count', float64));
+      this.#due = context.state(valueState('due', float64));
+    }
+
+    override process(): void {
+      const { timerService } = this.#context;
+      const before = this.#due.value();
+      if (before !== undefined) timerService.deleteProcessingTimeTimer(before);
+      const due = timerService.currentProcessingTime() + 1_000;
+      timerService.registerProcessingTimeTimer(due);
+      timerService.registerProcessingTimeTimer(due);
+      this.#due.update(due);
+      this.#count.update((this.#count.value() ?? 0) + 1);
+    }
+
+    override onTimer(at: number, out: Collector<string>): void {
+      out.collect(`${this.#context.currentKey()} ${this.#count.value()} ${at === this.#due.value()}`);
+      this.#count.clear();
+      this.#due.clear();
+    }
+  }
+  const job: JobDefinition = {
+    define: (streams) =>
+      streams
+        .source('readings', READINGS)
+        .keyBy(utf8, ({ id }) => id, { alreadyPartitioned: { partitioner: 'auto' } })
+        .process('silence', () => new Silence())
+        .sink('out', out<string>()),
+  };
+  const options = { topics: { readings: 4, out: 1 }, outputs: ['out'], settings };
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+
+  it('fire once per key and time, with the state of their key, and not once they were taken back', async () => {
+    const driver = await JobTestDriver.start(job, options);
+    for (let round = 0; round < 3; round++) {
+      for (const id of ids) driver.pipe(READINGS, id, { id, t: 1 });
+      await driver.advance(400);
+    }
+    expect(driver.read(OUT)).toEqual([]);
+    await driver.advance(2_000);
+    expect(driver.read(OUT).map(({ key, value }) => [key, value]).sort()).toEqual(ids.map((id) => [id, `${id} 3 true`]));
+    await driver.advance(5_000);
+    expect(driver.read(OUT)).toEqual([]);
+  });
+
+  it('come back after a crash, with and without local files, and those that fell due meanwhile fire then', async () => {
+    const driver = await JobTestDriver.start(job, options);
+    for (const wipe of [false, true]) {
+      for (const id of ids) driver.pipe(READINGS, id, { id, t: 1 });
+      await driver.checkpoint();
+      await driver.crash();
+      if (wipe) driver.disk.wipe();
+      await driver.advance(5_000);
+      await driver.recover();
+      await driver.advance(500);
+      expect(driver.read(OUT).map(({ value }) => value).sort()).toEqual(ids.map((id) => `${id} 1 true`));
+    }
+  });
+
+  it('fire exactly once under kills', async () => {
+    const driver = await JobTestDriver.start(job, { ...options, network: LIFELIKE, seed: 3 });
+    const kills = driver.cluster.faults.randomly({ points: ['append:applied', 'commit:send', 'commit:applied', 'commit:replied'], probability: 0.05, action: () => ({ type: 'kill' }) });
+    let piped = 0;
+    for (let round = 0; round < 15; round++) {
+      const id = `k${round}`;
+      for (let i = 0; i < 4; i++, piped++) driver.pipe(READINGS, id, { id, t: i });
+      for (let turn = 0; turn < 30; turn++) {
+        await driver.advance(100);
+        if (driver.isAlive) continue;
+        await driver.crash();
+        await driver.recover().catch(() => undefined);
+      }
+    }
+    kills.remove();
+    await driver.crash();
+    await driver.recover();
+    await driver.advance(5_000);
+    const counted = driver.readAll(OUT).map(({ value }) => Number(String(value).split(' ')[1]));
+    expect(counted.reduce((sum, count) => sum + count, 0)).toBe(piped);
+    expect(kills.hits).toBeGreaterThan(5);
+  });
+});

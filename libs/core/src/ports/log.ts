@@ -37,6 +37,15 @@ export interface Log {
    */
   epochEnd(partition: TopicPartition, leaderEpoch: number): Promise<Offset | undefined>;
 
+  /**
+   * Gives up the records below `offset` of each partition. Once it resolves they are gone, unless another leader takes over before it
+   * has heard of it; if it rejects, any of them may be gone. No record at or above `offset` is touched, and no reader at or above it
+   * notices; one below it gets `LOG_OFFSET_OUT_OF_RANGE` (L6). Idempotent: an offset at or below the start changes nothing and is no error.
+   * @throws WeirError `invalid` for an offset beyond the high watermark, or a topic whose `cleanup.policy` does not say delete; `retry` if
+   *   the log cannot be reached
+   */
+  deleteRecordsBefore(partitions: readonly PartitionOffset[]): Promise<void>;
+
   openReader(options: ReaderOptions): LogReader;
 
   /**
@@ -144,6 +153,7 @@ export interface LogWriter {
 export interface Append {
   readonly topic: string;
   readonly partition: number;
+  /** Not copied: neither the columns nor the bytes that they are over may change until the promise of `append` has settled. */
   readonly records: RecordColumns;
 }
 
@@ -163,7 +173,10 @@ export interface GroupMembership {
 
 /** Steps 3 to 5 of a task's commit, one method each; see core/task/commit.ts. Appends keep their order per partition. */
 export interface LogTransaction {
-  /** Sends records; resolves once all in-sync replicas have them, in the order of `appends`. May be called several times. */
+  /**
+   * Sends records; resolves once all in-sync replicas have them, in the order of `appends`. May be called several times. What was given
+   * may be sent again at any time before the promise settles, so it must not change until then.
+   */
   append(appends: readonly Append[]): Promise<readonly AppendResult[]>;
   /** Adds input positions to the transaction. @throws WeirError `fenced` for a stale generation or member; only this transaction fails with it */
   addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[]): Promise<void>;

@@ -85,6 +85,11 @@ export class KeyTable<K = unknown> {
     return this.#enter(identity, key);
   }
 
+  /** The entry of an encoded key. */
+  resolveBytes(bytes: Buffer): KeyEntry<K> {
+    return this.resolve(this.options.codec.decode(bytes, 0, bytes.length));
+  }
+
   #encode(key: K): void {
     this.#scratch.clear();
     this.options.codec.encode(key, this.#scratch);

@@ -26,7 +26,7 @@ export interface OperatorDeclaration {
   readonly states: Readonly<Record<string, StateDeclaration>>;
 }
 
-export type StateKind = 'value' | 'operator-list' | 'operator-union-list' | 'broadcast';
+export type StateKind = 'value' | 'timers' | 'operator-list' | 'operator-union-list' | 'broadcast';
 
 export interface StateDeclaration {
   readonly kind: StateKind;

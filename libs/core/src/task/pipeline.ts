@@ -7,7 +7,8 @@ import { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import { OperatorStates } from '../state/operator-state.js';
-import type { KeyedContext, OperatorContext } from '../topology/functions.js';
+import { KeyedTimers } from '../state/timer-service.js';
+import type { KeyedContext, KeyedProcess, OperatorContext } from '../topology/functions.js';
 import { type BroadcastConnectNode, inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ProcessNode, type ShuffleNode } from '../topology/graph.js';
 import type { Barrier } from '../checkpoint/barrier.js';
 import type { EpochEffects } from './epoch-effects.js';
@@ -15,6 +16,7 @@ import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-
 import { BroadcastSide, FanOut, type HeadOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
 import { RecordContext } from './record-context.js';
 import type { RepartitionOutput, TaskPlan } from './task-plan.js';
+import { TimerRun } from './timer-run.js';
 
 /**
  * A task's operators, built from its plan and wired from the sinks upwards. Synchronous throughout: `process` runs a chunk to its end.
@@ -30,6 +32,7 @@ export class Pipeline {
   /** Operators that write outputs. */
   readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
   readonly #functions: RichFunction[] = [];
+  readonly #timerRuns: TimerRun[] = [];
   readonly #operators = new Map<string, Operator>();
   /** By node id and tag. */
   readonly #sideOutputs = new Map<string, Receiver>();
@@ -123,7 +126,9 @@ export class Pipeline {
       const placement = this.plan.placements.get(node.id);
       const context = this.#context;
       const { maxParallelism, state } = this.plan.settings;
-      const onNewKey = (bytes: Buffer): void => placement?.check(bytes, context.partition, context.offset);
+      const onNewKey = (bytes: Buffer): void => {
+        if (!context.isTimer) placement?.check(bytes, context.partition, context.offset);
+      };
       table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey });
       this.#tables.set(node.id, table);
     }
@@ -136,6 +141,7 @@ export class Pipeline {
     this.#functions.push(fn);
     fn.open(this.#keyedContext(operator));
     seal(operator);
+    if (node.type === 'process') this.#timerRuns.push(new TimerRun(operator.timers!, operator.table!, this.#context, fn as KeyedProcess<unknown, unknown, unknown>, next));
     return new KeyedOperator(node.name, this.#context, { type: node.type, fn } as KeyedRunnable, next);
   }
 
@@ -166,10 +172,17 @@ export class Pipeline {
       keyBy,
       table,
       registry: table === undefined ? undefined : new KeyedStateRegistry(node.name, table, this.#takenIds),
+      timers: table === undefined ? undefined : this.#timersOf(node, table),
       states: new OperatorStates(node.name, this.#takenIds),
     };
     this.#operators.set(node.name, operator);
     return operator;
+  }
+
+  #timersOf(node: NamedOperator, table: KeyTable): KeyedTimers {
+    const timers = new KeyedTimers(node.name, table, this.plan.settings.maxParallelism, this.host.wallTime);
+    this.#takenIds.set(timers.stateId, `the timers of operator ${node.name}`);
+    return timers;
   }
 
   #operatorContext({ node, states }: Operator): OperatorContext {
@@ -195,6 +208,7 @@ export class Pipeline {
     const table = operator.table!;
     return {
       ...this.#operatorContext(operator),
+      timerService: operator.timers!,
       state: (descriptor) => operator.registry!.value(descriptor),
       currentKey: () => {
         if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: operator.node.name });
@@ -234,6 +248,24 @@ export class Pipeline {
   /** Reads the operators' own states. Before the first record. */
   load(store: StateStore): void {
     for (const { states } of this.#operators.values()) states.load(store);
+    for (const { timers } of this.#timerRuns) timers.load(store);
+  }
+
+  /** When the next timer is due, in milliseconds since the epoch; undefined if none is set. */
+  get nextTimerAt(): number | undefined {
+    let next: number | undefined;
+    for (const { timers } of this.#timerRuns) {
+      const at = timers.nextAt;
+      if (at !== undefined && (next === undefined || at < next)) next = at;
+    }
+    return next;
+  }
+
+  /** Fires timers that are due, at most `limit` of each operator. */
+  fireTimers(limit: number, store: StateStore): void {
+    const now = this.host.wallTime();
+    for (const run of this.#timerRuns) run.fire(now, limit, store);
+    for (const gather of this.#gathers) gather.flush(store);
   }
 
   /** Where outputs go from now on. */
@@ -255,6 +287,7 @@ export class Pipeline {
     let changes = 0;
     for (const { table } of this.#gathers) changes += table.dirtyCount;
     for (const { states } of this.#operators.values()) changes += states.changes;
+    for (const { timers } of this.#timerRuns) changes += timers.changes;
     return changes;
   }
 
@@ -263,6 +296,7 @@ export class Pipeline {
     for (const fn of this.#functions) fn.snapshotState();
     for (const { table } of this.#gathers) table.freeze(epoch, changes, timestamp);
     for (const { states } of this.#operators.values()) states.freeze(changes, timestamp);
+    for (const { timers } of this.#timerRuns) timers.freeze(changes, timestamp);
   }
 
   applied(epoch: Epoch): void {
@@ -301,6 +335,7 @@ interface Operator {
   readonly keyBy: KeyByNode | undefined;
   readonly table: KeyTable | undefined;
   readonly registry: KeyedStateRegistry | undefined;
+  readonly timers: KeyedTimers | undefined;
   readonly states: OperatorStates;
 }
 

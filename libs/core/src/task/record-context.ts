@@ -10,6 +10,8 @@ export class RecordContext {
   columns: RecordColumns = new RecordColumns();
   row = 0;
   key: unknown = null;
+  /** Whether it is a timer that is processed; then `topic` names its operator. */
+  isTimer = false;
 
   get offset(): number {
     return this.columns.offset[this.row]!;
@@ -17,5 +19,17 @@ export class RecordContext {
 
   get timestamp(): number {
     return this.columns.timestamp[this.row]!;
+  }
+
+  enterTimer(operator: string, columns: RecordColumns): void {
+    this.topic = `timers of ${operator}`;
+    this.partition = -1;
+    this.columns = columns;
+    this.row = 0;
+    this.isTimer = true;
+  }
+
+  leaveTimer(): void {
+    this.isTimer = false;
   }
 }

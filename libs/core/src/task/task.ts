@@ -1,5 +1,4 @@
 import { writeBarrier } from '../checkpoint/barrier.js';
-import { EPOCH_RECORD_VERSION, encodeEpochRecord } from '../checkpoint/epoch-record.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
@@ -9,18 +8,19 @@ import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Log, LogChunk, LogReader, LogWriter } from '../ports/log.js';
 import type { StateBackend, StateStore } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { CATALOGUE_VERSION, checkCatalogue, encodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
-import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import { commitEpoch, type FrozenEpoch } from './commit.js';
 import type { CommitPermit, Ownership } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
 import { InputPositions } from './input-positions.js';
 import { Pipeline } from './pipeline.js';
+import { RepartitionPurge } from './repartition-purge.js';
 import { restore, type Restored } from './restore.js';
+import { ReservedRecords } from './reserved-records.js';
 import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from './signal.js';
 import { isSingleStage, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
+import { TimerWake } from './timer-wake.js';
 
 /**
  * One attempt of one task: claims its transactional id, restores, then runs its loop until it is stopped or fails. A restarted task is a
@@ -70,6 +70,9 @@ const INPUT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Milliseconds that a restore waits for a predecessor's transaction to end, beyond the timeout of that transaction. */
 const STABLE_GRACE_MS = 10_000;
 
+/** Timers fired in a turn, per operator, before records get theirs. */
+const TIMERS_PER_TURN = 1_000;
+
 type CommitState =
   | { readonly type: 'none' }
   | { readonly type: 'under-way'; readonly frozen: FrozenEpoch; readonly began: number }
@@ -88,6 +91,7 @@ export class Task {
   readonly name: string;
   readonly #signal = new Signal();
   readonly #tracker: RestoreTracker;
+  readonly #purge: RepartitionPurge;
   readonly #transactionTimeoutMs: number;
   #status: TaskStatus = 'CREATED';
   #statusSince: number;
@@ -98,9 +102,8 @@ export class Task {
   #reader: LogReader | undefined;
   #pipeline: Pipeline | undefined;
   #permit!: CommitPermit;
+  #records: ReservedRecords | undefined;
   #positions: InputPositions | undefined;
-  /** As the changelog has it. */
-  #catalogue: string | undefined;
 
   #running = new EpochEffects();
   #spare = new EpochEffects();
@@ -110,6 +113,7 @@ export class Task {
   /** The round whose end is awaited (R1). */
   #window: CheckpointId | undefined;
   #lastBarrier: CheckpointId = checkpointId(0);
+  readonly #timerWake: TimerWake;
   #recordsIn = 0;
   #recordsOut = 0;
 
@@ -122,7 +126,9 @@ export class Task {
   ) {
     this.name = taskName(plan);
     this.#statusSince = host.clock.wall();
+    this.#timerWake = new TimerWake(host.clock, this.#signal.raise);
     this.#transactionTimeoutMs = plan.settings.checkpointing.transactionTimeout;
+    this.#purge = new RepartitionPurge(plan, host.log, host.clock);
     this.#tracker = new RestoreTracker({ job: plan.job, subTopology: plan.subTopology, task: plan.task }, host.clock, host.telemetry);
   }
 
@@ -234,7 +240,8 @@ export class Task {
       },
     });
     this.#pipeline.writeTo(this.#running);
-    this.#compareCatalogue(restored);
+    this.#records = new ReservedRecords(plan, this.#pipeline);
+    this.#records.compare(restored.catalogue);
     this.#pipeline.load(this.#store);
     // 5.
     await this.#assignInputs(restored);
@@ -259,29 +266,9 @@ export class Task {
     });
   }
 
-  #compareCatalogue({ catalogue }: Restored): void {
-    if (catalogue === undefined) return;
-    this.#pipeline!.adoptPartitioners(catalogue.operators);
-    checkCatalogue(catalogue, this.#declared(), `${this.plan.changelog.topic}-${this.plan.changelog.partition}`);
-    this.#catalogue = JSON.stringify(catalogue);
-  }
-
-  #declared(): StateCatalogue {
-    const { job, parallelism, settings, inputs } = this.plan;
-    return {
-      version: CATALOGUE_VERSION,
-      job,
-      parallelism,
-      maxParallelism: settings.maxParallelism,
-      inputs: Object.fromEntries(inputs.map((input) => [input.topic, input.partitions])),
-      operators: this.#pipeline!.operatorDeclarations(),
-    };
-  }
-
   async #assignInputs({ record }: Restored): Promise<void> {
-    const { log } = this.host;
-    this.#positions = await InputPositions.of(this.plan, record, log);
-    this.#reader = log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
+    this.#positions = await InputPositions.of(this.plan, record, this.host.log);
+    this.#reader = this.host.log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
     for (const { topic, partition, offset } of this.#positions.offsets()) {
       this.#reader.assign({ topic, partition }, offset);
       this.#positions.broadcast.holdAt({ topic, partition }, offset, this.#reader);
@@ -300,8 +287,11 @@ export class Task {
     this.#takeUpCommit();
     const due = this.#due();
     if (due !== undefined) this.#freeze(due);
-    if (!this.#stopping) this.#process();
-    else if (this.#status === 'RUNNING') this.#move('CANCELING');
+    if (!this.#stopping) {
+      this.#process();
+      this.#fireTimers();
+    }
+    if (this.#stopping && this.#status === 'RUNNING') this.#move('CANCELING');
     return this.#stopping && this.#commit.type === 'none' && !this.#hasChanges();
   }
 
@@ -312,6 +302,7 @@ export class Task {
     const { frozen, began } = this.#commit;
     this.#commit = { type: 'none' };
     this.#pipeline!.applied(frozen.epoch);
+    if (!this.#stopping) this.#purge.onCommitted(frozen.offsets);
     this.#report(frozen, began);
     frozen.effects.clear();
     this.#spare = frozen.effects;
@@ -364,7 +355,7 @@ export class Task {
     const effects = this.#running;
     this.#pipeline!.freeze(this.#epoch, effects.changes, now);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
-    this.#appendReservedRecords(effects, barrier ?? this.#lastBarrier);
+    this.#records!.append(effects.changes, this.#positions!, barrier ?? this.#lastBarrier, now);
     const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets() };
     this.#positions!.settle();
     this.#epoch = epoch(this.#epoch + 1);
@@ -378,19 +369,6 @@ export class Task {
     for (const { topic, partitions } of this.plan.repartitionOutputs) {
       for (const writer of effects.writersOf(topic, partitions)) writeBarrier(writer, { id, writer: this.name }, now);
     }
-  }
-
-  /** The catalogue where it changed, and the epoch record, which is last. */
-  #appendReservedRecords({ changes }: EpochEffects, barrier: CheckpointId): void {
-    const now = this.host.clock.wall();
-    const catalogue = this.#declared();
-    const text = JSON.stringify(catalogue);
-    if (text !== this.#catalogue) {
-      changes.add(now, STATE_CATALOGUE_KEY, encodeCatalogue(catalogue));
-      this.#catalogue = text;
-    }
-    const record = { version: EPOCH_RECORD_VERSION, incarnation: this.plan.incarnation, barrier, inputs: this.#positions!.epochInputs() } as const;
-    changes.add(now, EPOCH_RECORD_KEY, encodeEpochRecord(record));
   }
 
   #beginCommit(frozen: FrozenEpoch): void {
@@ -438,6 +416,13 @@ export class Task {
     this.host.clock.after(0, this.#signal.raise);
   }
 
+  /** Fires what is due, and sees that the loop is woken for what is due next. */
+  #fireTimers(): void {
+    const pipeline = this.#pipeline!;
+    if (pipeline.nextTimerAt !== undefined && !this.#isFull()) pipeline.fireTimers(TIMERS_PER_TURN, this.#store!);
+    this.#timerWake.setTo(pipeline.nextTimerAt);
+  }
+
   #onBroadcastRead({ topic, partition }: LogChunk): void {
     const { broadcast } = this.#positions!;
     if (!broadcast.has(topic)) return;
@@ -472,6 +457,7 @@ export class Task {
 
   /** Closes everything, whatever fails; a commit under way is waited for, so that its outcome is definite. */
   async #close(end: TaskEnd): Promise<TaskEnd> {
+    this.#timerWake.cancel();
     while (this.#commit.type === 'under-way') await this.#signal.wait();
     const closers = [
       () => this.#reader?.close(),

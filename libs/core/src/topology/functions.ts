@@ -1,4 +1,5 @@
 import type { BroadcastState, BroadcastStateDescriptor, OperatorListDescriptor, OperatorListState } from '../state/operator-state.js';
+import type { TimerService } from '../state/timer-service.js';
 import type { ValueState } from '../state/value-state.js';
 import type { ValueStateDescriptor } from '../state/descriptors.js';
 
@@ -43,8 +44,10 @@ export interface KeyedContext<K = unknown> extends OperatorContext {
    * @throws WeirError `invalid` STATE_REGISTRATION for a second call with the name, or a call after `open`
    */
   state<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>;
-  /** The key of the record that is processed. */
+  /** The key of the record or the timer that is processed. */
   currentKey(): K;
+  /** Processing-time timers, for functions with `onTimer`. */
+  readonly timerService: TimerService;
 }
 
 /**
@@ -86,6 +89,11 @@ export abstract class KeyedFilter<K, In> extends KeyedFunction<K> {
 /** Any number of values for each record, to the main output and to side outputs. */
 export abstract class KeyedProcess<K, In, Out> extends KeyedFunction<K> {
   abstract process(value: In, out: Collector<Out>): void;
+
+  /** A timer of the current key is due. @param at what it was set to, in milliseconds since the epoch */
+  onTimer(_at: number, _out: Collector<Out>): void {
+    // Nothing to do by default.
+  }
 }
 
 /**
