@@ -112,6 +112,14 @@ export const errors = defineErrors({
     advice: 'The records may have passed their retention, or the topic was made anew: decide where to go on, and raise the retention.',
     example: { topic: 'sensor-readings', partition: 3, offset: 10, start: 200, end: 900 },
   }),
+  deletionOutOfRange: error({
+    code: 'LOG_DELETION_OUT_OF_RANGE',
+    kind: 'invalid',
+    message: (c: AtPartition & { offset: number; answer: string }) =>
+      `Deletion of the records of ${at(c)} below offset ${c.offset} was refused with ${c.answer}: the log does not reach that far.`,
+    advice: 'Only what was read can be deleted; compare the offset with the end of the partition.',
+    example: { topic: 'app-0-by-site-repartition', partition: 3, offset: 300, answer: 'OFFSET_OUT_OF_RANGE (1)' },
+  }),
   readingStuck: error({
     code: 'KAFKA_READING_STUCK',
     kind: 'restart-task',

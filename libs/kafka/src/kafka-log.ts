@@ -1,7 +1,8 @@
 import {
   type Clock, type Log, type LogContext, type LogFactory, type LogReader, type LogWriter, type Offset, type PartitionEnds,
-  type ReaderOptions, type TopicDescription, type TopicPartition, type TopicSpec, type WriterOptions,
+  type PartitionOffset, type ReaderOptions, type TopicDescription, type TopicPartition, type TopicSpec, type WriterOptions,
 } from '@weir/core';
+import { Deletions } from './admin/deletions.js';
 import { Positions } from './admin/positions.js';
 import { Topics } from './admin/topics.js';
 import { errors } from './errors.js';
@@ -36,6 +37,7 @@ class KafkaLog implements Log {
   readonly #cluster: Cluster;
   readonly #topics: Topics;
   readonly #positions: Positions;
+  readonly #deletions: Deletions;
   readonly #fetcher: Fetcher;
   readonly #limits: TopicLimits;
   readonly #readers = new Set<KafkaReader>();
@@ -51,6 +53,7 @@ class KafkaLog implements Log {
     this.#cluster = new Cluster(wire, clock);
     this.#topics = new Topics(this.#cluster, settings.requestTimeoutMs);
     this.#positions = new Positions(this.#cluster, settings.requestTimeoutMs);
+    this.#deletions = new Deletions(this.#cluster, settings.requestTimeoutMs);
     this.#fetcher = new Fetcher(this.#cluster, this.#positions, clock);
     this.#limits = new TopicLimits(this.#topics);
   }
@@ -73,6 +76,11 @@ class KafkaLog implements Log {
   async epochEnd(partition: TopicPartition, leaderEpoch: number): Promise<Offset | undefined> {
     this.#checkOpen('epochEnd');
     return this.#positions.epochEnd(partition, leaderEpoch);
+  }
+
+  async deleteRecordsBefore(partitions: readonly PartitionOffset[]): Promise<void> {
+    this.#checkOpen('deleteRecordsBefore');
+    await this.#deletions.before(partitions);
   }
 
   openReader(options: ReaderOptions): LogReader {

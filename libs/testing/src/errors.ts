@@ -34,6 +34,21 @@ export const errors = defineErrors({
     advice: 'Retention removed what was not read yet, or the topic is another one: decide where to read from.',
     example: { topic: 'readings', partition: 0, offset: 5, start: 100, end: 200 },
   }),
+  deletionOutOfRange: error({
+    code: 'LOG_DELETION_OUT_OF_RANGE',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; offset: number; end: number }) =>
+      `Cannot delete the records of ${c.topic} partition ${c.partition} below offset ${c.offset}: the log ends at ${c.end}.`,
+    advice: 'Only what was read can be deleted; compare the offset with the end of the partition.',
+    example: { topic: 'app-0-by-site-repartition', partition: 0, offset: 300, end: 200 },
+  }),
+  recordsKept: error({
+    code: 'LOG_RECORDS_KEPT',
+    kind: 'invalid',
+    message: (c: { topic: string }) => `Cannot delete records of topic ${c.topic}: its cleanup.policy does not say delete.`,
+    advice: 'A compacted topic loses records by compaction alone; add delete to its cleanup.policy if they may go.',
+    example: { topic: 'app-0-0-changelog' },
+  }),
   writerFenced: error({
     code: 'LOG_WRITER_FENCED',
     kind: 'fenced',

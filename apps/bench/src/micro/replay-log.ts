@@ -45,6 +45,10 @@ class ReplayLog implements Log {
     return Promise.resolve(undefined);
   }
 
+  deleteRecordsBefore(): Promise<void> {
+    return Promise.resolve();
+  }
+
   openReader({ wake }: ReaderOptions): LogReader {
     return new ReplayReader(this.replay, wake);
   }

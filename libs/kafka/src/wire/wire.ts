@@ -62,6 +62,7 @@ export const APIS = {
   findCoordinator: api('FindCoordinator', 10, 2, false),
   apiVersions: api('ApiVersions', 18, 0, false),
   createTopics: api('CreateTopics', 19, 4, false),
+  deleteRecords: api('DeleteRecords', 21, 2, true),
   initProducerId: api('InitProducerId', 22, 4, true),
   offsetForLeaderEpoch: api('OffsetForLeaderEpoch', 23, 3, false),
   addPartitionsToTxn: api('AddPartitionsToTxn', 24, 2, false),

@@ -250,6 +250,7 @@ async function refusesAfterClose(fixture: LogFixture): Promise<void> {
   await log.close();
   await rejection(log.describeTopic(topic));
   await rejection(log.endPositions([{ topic, partition: 0 }]));
+  await rejection(log.deleteRecordsBefore([{ topic, partition: 0, offset: offset(1) }]));
   await rejection(fixture.writer(log));
   expect(await firstUse(writer, topic)).toBeDefined();
   await log.close();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from '@jest/globals';
+import { deletionTests } from './log-deletion.js';
 import { LogFixture, type LogHarness } from './log-harness.js';
 import { closingTests, fencingTests } from './log-ownership.js';
 import { positionTests, readingTests } from './log-reading.js';
@@ -43,6 +44,7 @@ const GROUPS: readonly (readonly [string, readonly ConformanceTest[]])[] = [
   ['topics', topicTests],
   ['reading', readingTests],
   ['positions', positionTests],
+  ['deletion', deletionTests],
   ['visibility', visibilityTests],
   ['writers', writerTests],
   ['fencing', fencingTests],

@@ -8,6 +8,7 @@ export const LOG_CALLS = [
   'describeTopic',
   'endPositions',
   'epochEnd',
+  'deleteRecords',
   'fetch',
   'openWriter',
   'append',

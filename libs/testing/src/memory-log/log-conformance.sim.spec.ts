@@ -47,6 +47,7 @@ function driven(log: Log, clock: ManualClock): Log {
     describeTopic: (topic) => drive(log.describeTopic(topic)),
     endPositions: (partitions) => drive(log.endPositions(partitions)),
     epochEnd: (partition, leaderEpoch) => drive(log.epochEnd(partition, leaderEpoch)),
+    deleteRecordsBefore: (partitions) => drive(log.deleteRecordsBefore(partitions)),
     openReader: (options) => log.openReader(options),
     openWriter: async (options) => writer(await drive(log.openWriter(options))),
     close: () => drive(log.close()),

@@ -6,6 +6,7 @@ import {
   type LogWriter,
   type Offset,
   type PartitionEnds,
+  type PartitionOffset,
   type ReaderOptions,
   type TopicDescription,
   type TopicPartition,
@@ -25,6 +26,7 @@ export interface LogBroker extends ReaderBroker, WriterBroker {
   createTopic(spec: TopicSpec): void;
   describe(topic: string): TopicDescription | undefined;
   log(act: string, topic: string, partition: number): PartitionLog;
+  topicLimits(topic: string): ReturnType<WriterBroker['topicLimits']> & { readonly deletable: boolean };
   claim(transactionalId: string, timeoutMs: number): ProducerIdentity | typeof BUSY;
 }
 
@@ -63,6 +65,17 @@ export class InMemoryLog implements Log {
     return this.#call('epochEnd', [partition], () => {
       const end = this.broker.log('look up a leader epoch of', partition.topic, partition.partition).epochEnd(leaderEpoch);
       return end === undefined ? undefined : offset(end);
+    });
+  }
+
+  deleteRecordsBefore(partitions: readonly PartitionOffset[]): Promise<void> {
+    return this.#call('deleteRecords', partitions, () => {
+      for (const { topic, partition, offset: before } of partitions) {
+        const log = this.broker.log('delete records of', topic, partition);
+        if (!this.broker.topicLimits(topic).deletable) throw errors.recordsKept({ topic });
+        if (before > log.highWatermark) throw errors.deletionOutOfRange({ topic, partition, offset: before, end: log.highWatermark });
+        log.deleteBefore(before);
+      }
     });
   }
 

@@ -8,6 +8,8 @@ export interface Topic {
   readonly id: string;
   readonly logs: readonly PartitionLog[];
   readonly compacted: boolean;
+  /** Whether records may be deleted by age, by size or on request. */
+  readonly deletable: boolean;
   readonly deleteRetentionMs: number;
   readonly maxMessageBytes: number;
 }
@@ -25,11 +27,13 @@ export class TopicRegistry {
     if (this.#topics.has(topic)) refuse('it exists');
     if (!Number.isInteger(partitions) || partitions < 1) refuse(`it needs at least one partition, and ${partitions} were asked for`);
     const id = this.clock.newId();
+    const policies = (config['cleanup.policy'] ?? 'delete').split(',');
     this.#topics.set(topic, {
       topic,
       id,
       logs: Array.from({ length: partitions }, (_, partition) => new PartitionLog(topic, partition, id)),
-      compacted: (config['cleanup.policy'] ?? 'delete').split(',').includes('compact'),
+      compacted: policies.includes('compact'),
+      deletable: policies.includes('delete'),
       deleteRetentionMs: Number(config['delete.retention.ms'] ?? DEFAULT_DELETE_RETENTION_MS),
       maxMessageBytes: Number(config['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES),
     });
