@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JobTestOptions } from '@weir/testing';
-import { type Clock, incarnation, type Log, type LogFactory, sleep } from '@weir/core';
+import { type Clock, incarnation, type Log, type LogFactory, sleep, type TaskOverview } from '@weir/core';
 import { repartitionTopic } from './internal-topics.js';
 import { StagesRig, threeStages, twoStages } from './stages-rig.spec-d.js';
 import { PURGE_INTERVAL_MS } from '../task/repartition-purge.js';
@@ -8,6 +8,7 @@ import { PURGE_INTERVAL_MS } from '../task/repartition-purge.js';
 /** Repartition topics keep everything but what their readers have committed, and lose that. */
 const TOPIC = repartitionTopic('test', incarnation(0), 'by-site');
 const PARTITIONS = [0, 1, 2, 3];
+const PURGE_POINTS = ['deleteRecords:send', 'deleteRecords:applied', 'deleteRecords:replied'] as const;
 /** Rounds far apart, so that simulated minutes cost little. */
 const CHECKPOINT_MS = 2_000;
 const STEP_MS = 5_000;
@@ -37,7 +38,7 @@ describe('the repartition topic of a running job', () => {
   it.each([1, 2, 3])('begins where its reader committed lately, never above, through crashes: seed %i', async (seed) => {
     const rig = await start(twoStages, seed);
     const kills = rig.driver.cluster.faults.randomly({
-      points: ['append:applied', 'commit:send', 'commit:applied', 'commit:replied', 'deleteRecords:send', 'deleteRecords:applied', 'deleteRecords:replied'],
+      points: ['append:applied', 'commit:send', 'commit:applied', 'commit:replied', ...PURGE_POINTS],
       probability: 0.01,
       action: () => ({ type: 'kill' }),
     });
@@ -60,7 +61,7 @@ describe('the repartition topic of a running job', () => {
     expect(Math.min(...startsOf(rig))).toBeGreaterThan(50);
   });
 
-  it.each(['deleteRecords:send', 'deleteRecords:applied', 'deleteRecords:replied'] as const)('is read on without loss when the process dies at a purge: %s', async (point) => {
+  it.each(PURGE_POINTS)('is read on without loss when the process dies at a purge: %s', async (point) => {
     for (let seed = 1; seed <= 3; seed++) {
       const rig = await start(threeStages, seed);
       const fault = rig.driver.cluster.faults.at(point, { type: 'kill' }, { skip: 2 * seed, times: 4 });
@@ -95,7 +96,8 @@ describe('the repartition topic of a running job', () => {
     const rig = await start(twoStages, 1, { settings: { checkpointing: { interval: 2 * PURGE_INTERVAL_MS } } });
     const { driver } = rig;
     const purges = (): number => driver.cluster.faults.passed('deleteRecords:send');
-    const readBehindShuffle = (): number => driver.overview().tasks.reduce((sum, { subTopology, recordsIn }) => sum + (subTopology === 1 ? recordsIn : 0), 0);
+    const behindShuffle = (): TaskOverview[] => driver.overview().tasks.filter(({ subTopology }) => subTopology === 1);
+    const readBehindShuffle = (): number => behindShuffle().reduce((sum, { recordsIn }) => sum + recordsIn, 0);
     rig.pipe(40);
     await driver.advance(3 * PURGE_INTERVAL_MS);
     const [before, readBefore] = [purges(), readBehindShuffle()];

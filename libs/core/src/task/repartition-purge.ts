@@ -20,11 +20,13 @@ export const PURGE_INTERVAL_MS = 30_000;
  * interval purges, too.
  *
  * Invariants:
- * - G1. Only what lies below the offsets of a definite commit (L4) is deleted. Whoever reads the partition next begins at the offsets of the
- *       task's last epoch record, and they are these or later ones: a successor restores the changelog to its end before it reads (I3), and
- *       offsets never go back within an incarnation, whose number is in the topic's name. So it does not matter how late a purge arrives,
- *       nor whether this task still owns the partition: neither the epoch being computed nor one whose commit is under way is asked for.
- * - G2. It stands in nobody's way: nothing waits for it, and a failure is dropped. The next purge, whose offsets are higher, makes up for it.
+ * - G1. Only what lies below the offsets of a definite commit (L4) is deleted: neither the epoch being computed nor one whose commit is
+ *       under way is touched. Whoever reads the partition next begins at the offsets of the task's last epoch record, and they are these
+ *       or later ones: a successor restores the changelog to its end before it reads (I3), and offsets never go back within an
+ *       incarnation, whose number is in the topic's name. So it does not matter how late a purge arrives, nor whether this task still
+ *       owns the partition.
+ * - G2. It stands in nobody's way: nothing waits for it, and a failure is dropped. The next purge, whose offsets are higher, makes up
+ *       for it.
  * - G3. At most one is under way, at most one begins per interval.
  *
  * What it relies on: a changelog that loses committed records (an unclean election) may name offsets that are purged. Reading from there is

@@ -89,7 +89,8 @@ describe('the deletion of records', () => {
 
   it('is refused, and not repeated, where this client may not delete', async () => {
     client.wire.strike(APIS.deleteRecords, answer([CODE.TOPIC_AUTHORIZATION_FAILED, CODE.NONE]));
-    await expect(client.log.deleteRecordsBefore([at(0, 1), at(1, 1)])).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_CALL_REFUSED' });
+    const deletion = client.log.deleteRecordsBefore([at(0, 1), at(1, 1)]);
+    await expect(deletion).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_CALL_REFUSED' });
     expect(asked()).toHaveLength(1);
   });
 });

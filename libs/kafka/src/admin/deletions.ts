@@ -64,7 +64,8 @@ export class Deletions {
 
   async #send(node: number, group: readonly PartitionOffset[]): Promise<readonly Deletion[]> {
     try {
-      return decodeDeleteRecords(await this.cluster.wire.send(node, 'control', APIS.deleteRecords, encodeDeleteRecords(group, REPLICAS_WAIT_MS)));
+      const body = encodeDeleteRecords(group, REPLICAS_WAIT_MS);
+      return decodeDeleteRecords(await this.cluster.wire.send(node, 'control', APIS.deleteRecords, body));
     } catch (thrown) {
       // The leader may have moved; ask for metadata before the next attempt.
       for (const { topic, partition } of group) this.cluster.forgetLeader(topic, partition);

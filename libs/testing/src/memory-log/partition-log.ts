@@ -14,7 +14,8 @@ import { NO_ROWS, rowSize, type PackedRows, type RowSpan } from './packed-rows.j
  * - P1. Offsets only grow; each record and each marker takes one, and none is given twice.
  * - P2. A transaction's records enter the log when they are appended, and are below the last stable offset only once its marker is
  *       here. The last stable offset is the first offset of the oldest transaction without a marker, or the high watermark.
- * - P3. Compaction and retention never touch what lies at or above the last stable offset, and never change an offset.
+ * - P3. Compaction and retention never touch what lies at or above the last stable offset, and never change an offset. A deletion on
+ *       request may, up to the high watermark, as Kafka's does.
  * - P4. A batch belongs to one transaction as a whole.
  */
 export class PartitionLog {
@@ -127,7 +128,7 @@ export class PartitionLog {
     for (const run of waiting) run();
   }
 
-  /** Retention: the log begins at `offset` now, if it began before; an offset beyond the high watermark counts as that. */
+  /** Retention or a deletion on request: the log begins at `offset` now, if it began before; beyond the high watermark counts as that. */
   deleteBefore(offset: number): void {
     this.#start = Math.max(this.#start, Math.min(offset, this.#end));
     this.#batches = this.#batches.filter((batch) => batch.lastOffset >= this.#start);
