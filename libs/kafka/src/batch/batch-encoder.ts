@@ -41,16 +41,17 @@ export function encodeBatch(
   const rows = sizes.rows;
   const plain = Buffer.allocUnsafe(sizes.bytes);
   const end = writeRecords(columns, from, rows, plain);
-  let bytes = plain;
-  if (compression === 'none') {
-    bytes = end === plain.length ? plain : plain.subarray(0, end);
-  } else {
-    const packed = compress(compression, plain.subarray(AT.records, end));
-    bytes = Buffer.allocUnsafe(AT.records + packed.length);
-    packed.copy(bytes, AT.records);
-  }
+  const bytes = compression === 'none' ? plain.subarray(0, end) : pack(compression, plain.subarray(AT.records, end));
   writeHead(bytes, columns, from, rows, compression, producer);
   return { bytes, rows };
+}
+
+/** Room for the head, and the packed records behind it. */
+function pack(compression: Exclude<KafkaCompression, 'none'>, records: Buffer): Buffer {
+  const packed = compress(compression, records);
+  const bytes = Buffer.allocUnsafe(AT.records + packed.length);
+  packed.copy(bytes, AT.records);
+  return bytes;
 }
 
 /** The row whose record takes most, and the most bytes that it can take. */

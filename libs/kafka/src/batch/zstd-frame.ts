@@ -59,7 +59,7 @@ function frameHead(packed: Buffer, start: number): { end: number; checksum: bool
   return { end: at + sizeBytes, checksum: (descriptor & 0x04) !== 0 };
 }
 
-function uint(packed: Buffer, at: number, bytes: 1 | 2 | 3 | 4 | number): number {
+function uint(packed: Buffer, at: number, bytes: number): number {
   if (at + bytes > packed.length) throw new Error('they are cut');
   return packed.readUIntLE(at, bytes);
 }

@@ -1,7 +1,7 @@
 import type { GroupMembership, PartitionOffset, TopicPartition } from '@weir/core';
 import { ProtocolReader } from '../wire/protocol-reader.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
-import { APIS } from '../wire/wire.js';
+import { APIS, type Api } from '../wire/wire.js';
 
 /** Bodies of the calls that make up a transaction (transaction.version 1), and of Produce. */
 
@@ -53,7 +53,7 @@ export function encodeEndTxn(transactionalId: string, producer: ProducerIdentity
 }
 
 /** AddOffsetsToTxn and EndTxn answer with an error code alone. */
-export function decodeErrorAlone(api: typeof APIS.addOffsetsToTxn | typeof APIS.endTxn, answer: Buffer): number {
+export function decodeErrorAlone(api: Api, answer: Buffer): number {
   const from = new ProtocolReader(api, answer);
   from.int32(); // throttle time
   return from.int16();
