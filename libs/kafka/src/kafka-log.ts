@@ -1,6 +1,17 @@
 import {
-  type Clock, type Log, type LogContext, type LogFactory, type LogReader, type LogWriter, type Offset, type PartitionEnds,
-  type ReaderOptions, type TopicDescription, type TopicPartition, type TopicSpec, type WriterOptions,
+  type Clock,
+  type Log,
+  type LogContext,
+  type LogFactory,
+  type LogReader,
+  type LogWriter,
+  type Offset,
+  type PartitionEnds,
+  type ReaderOptions,
+  type TopicDescription,
+  type TopicPartition,
+  type TopicSpec,
+  type WriterOptions,
 } from '@weir/core';
 import { Positions } from './admin/positions.js';
 import { Topics } from './admin/topics.js';

@@ -55,7 +55,10 @@ function pack(compression: Exclude<KafkaCompression, 'none'>, records: Buffer): 
 }
 
 /** The row whose record takes most, and the most bytes that it can take. */
-export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): { row: number; bytes: number } {
+export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): {
+  row: number;
+  bytes: number;
+} {
   let row = 0;
   let most = -1;
   for (let i = 0; i < count; i++) {
@@ -98,8 +101,15 @@ function writeRecords(columns: RecordColumns, from: number, rows: number, out: B
     if (headerCount < 0) throw new RangeError(`the header block of row ${row} is damaged`);
     const delta = timestamp[row]! - baseTimestamp;
     const length =
-      1 + sizeOfLong(delta) + sizeOfInt(i) + sizeOfInt(keyLength) + (keyLength > 0 ? keyLength : 0) +
-      sizeOfInt(valueLength) + (valueLength > 0 ? valueLength : 0) + sizeOfInt(headerCount) + headersLength;
+      1 +
+      sizeOfLong(delta) +
+      sizeOfInt(i) +
+      sizeOfInt(keyLength) +
+      (keyLength > 0 ? keyLength : 0) +
+      sizeOfInt(valueLength) +
+      (valueLength > 0 ? valueLength : 0) +
+      sizeOfInt(headerCount) +
+      headersLength;
     at = length < 0x40 ? ((out[at] = length << 1), at + 1) : writeInt(out, at, length);
     out[at++] = 0; // attributes: none are defined
     at = writeLong(out, at, delta);

@@ -110,7 +110,8 @@ export class RecordSetReader {
         if (length < 0) throw this.#damaged(`its length field says ${bytes.readInt32BE(start + AT.batchLength)}`);
         return false;
       }
-      if (columns.count > 0 && (columns.buffer !== bytes || (bytes[start + AT.attributes + 1]! & ATTRIBUTE.compressionMask) !== 0)) return false;
+      if (columns.count > 0 && (columns.buffer !== bytes || (bytes[start + AT.attributes + 1]! & ATTRIBUTE.compressionMask) !== 0))
+        return false;
       const wanted = this.#checkHead(start, length);
       this.#next = start + length;
       if (!wanted) {

@@ -17,7 +17,7 @@ export function zstdFrameBound(packed: Buffer): number {
     if (magic !== FRAME_MAGIC) throw new Error('they are not a Zstandard frame');
     const frame = frameHead(packed, at + 4);
     at = frame.end;
-    for (let last = false; !last; ) {
+    for (let last = false; !last;) {
       const head = uint(packed, at, 3);
       last = (head & 1) === 1;
       const type = (head >> 1) & 3;

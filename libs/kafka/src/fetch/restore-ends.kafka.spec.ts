@@ -4,7 +4,11 @@ import { ClusterClient, clock } from '../spec/cluster-client.js';
 
 /** Compaction at once, as far as the broker's cleaner gets round to it (every 15 s by its default). */
 const COMPACT_AT_ONCE = {
-  'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0', 'delete.retention.ms': '0', 'max.compaction.lag.ms': '200',
+  'cleanup.policy': 'compact',
+  'segment.ms': '100',
+  'min.cleanable.dirty.ratio': '0',
+  'delete.retention.ms': '0',
+  'max.compaction.lag.ms': '200',
 };
 const CLEANER_MS = 45_000;
 
@@ -14,7 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => client.end());
 
-async function transaction(writer: LogWriter, topic: string, end: 'commit' | 'abort', ...pairs: readonly [string, string | null][]): Promise<void> {
+async function transaction(
+  writer: LogWriter,
+  topic: string,
+  end: 'commit' | 'abort',
+  ...pairs: readonly [string, string | null][]
+): Promise<void> {
   const records = new RecordWriter();
   for (const [key, value] of pairs) records.add(clock.wall(), Buffer.from(key), value === null ? null : Buffer.from(value));
   const open = writer.begin();
@@ -30,7 +39,7 @@ async function restore(topic: string): Promise<{ table: Map<string, string>; row
   let wake = (): void => {};
   const reader = client.log.openReader({ wake: () => wake(), bufferBytes: 1 << 16 });
   reader.assign({ topic, partition: 0 }, offset(0));
-  for (let position = 0; position < end; ) {
+  for (let position = 0; position < end;) {
     const chunk = reader.take();
     if (chunk === undefined) {
       await new Promise<void>((resolve) => (wake = resolve));

@@ -26,12 +26,7 @@ import { ProtocolReader } from './protocol-reader.js';
 
 interface KafkaJsQueue {
   readonly pending: readonly unknown[];
-  push(request: {
-    entry: Record<string, unknown>;
-    expectResponse: boolean;
-    requestTimeout: null;
-    sendRequest: () => void;
-  }): void;
+  push(request: { entry: Record<string, unknown>; expectResponse: boolean; requestTimeout: null; sendRequest: () => void }): void;
   scheduleCheckPendingRequests(): void;
 }
 
