@@ -1,9 +1,10 @@
 import type { Codec } from '../codec/codec.js';
-import { errors } from '../errors/errors.js';
+import { errors, show } from '../errors/errors.js';
+import { PARTITIONER_NAMES } from '../model/partitioner.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
 import type { Collector, KeyedFilter, KeyedFlatMap, KeyedFunction, KeyedMap, WithState } from './functions.js';
 import { type Distribution, inputsOf, isShuffle, type JobGraph, type KeyByNode, type KeyedNode, type Node, sourcesOf, type StatelessFunction } from './graph.js';
-import type { KeyByOptions, SourceOptions, Topic } from './topic.js';
+import type { KeyByOptions, SourceOptions, Topic, TopicTaking } from './topic.js';
 
 /** What a job definition builds its streams with. */
 export interface StreamBuilder {
@@ -63,7 +64,7 @@ export class Stream<K, V> {
    * Writes the values to a topic, each with its key, timestamp and headers.
    * @param name names the sink in messages and metrics; unique in the job
    */
-  sink(name: string, to: Topic<NonNullable<K>, V>): void {
+  sink(name: string, to: TopicTaking<NonNullable<K>, V>): void {
     this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to }));
   }
 }
@@ -120,6 +121,12 @@ export class KeyedStream<K, V> {
   }
 }
 
+/**
+ * Names of shuffles, of which job/internal-topics.ts makes `<application id>-<number>-<name>-repartition`. A number followed by "-" within
+ * the name could be taken for that number, and the topic for that of another application whose id begins with this one's.
+ */
+const SHUFFLE_NAME = /^(?!(.*-)?[0-9]+-)[A-Za-z0-9._-]{1,100}$/;
+
 /** Records the nodes that streams add; `build` checks the whole. */
 export class GraphBuilder implements StreamBuilder {
   readonly #nodes: Node[] = [];
@@ -169,6 +176,7 @@ export class GraphBuilder implements StreamBuilder {
     if (!this.#nodes.some((node) => node.kind === 'source')) throw this.#invalid('it has no source', 'Call streams.source(...) in define.');
     this.#refuseEndsWithoutEffect();
     this.#refuseTopicReadTwice();
+    for (const node of this.#nodes) this.#checkNames(node);
     return { job: this.job, nodes: [...this.#nodes] };
   }
 
@@ -187,6 +195,25 @@ export class GraphBuilder implements StreamBuilder {
       if (topics.has(topic)) throw this.#invalid(`two sources read topic "${topic}"`, 'Read it once, and build both streams on that source.');
       topics.add(topic);
     }
+  }
+
+  /** Names that types allow and the log does not, or that come from JavaScript or a file. */
+  #checkNames(node: Node): void {
+    if (isShuffle(node) && !SHUFFLE_NAME.test(node.name)) {
+      throw this.#invalid(
+        `shuffle "${node.name}" has a name that no topic can have, or that may end up in another application's topic`,
+        'Use 1 to 100 letters, digits, ".", "_" and "-", with no number followed by "-".',
+      );
+    }
+    if (node.kind === 'sink') this.#checkPartitioner(`topic "${node.topic.topic}"`, node.topic.partitioner, PARTITIONER_NAMES);
+    if (node.kind === 'keyBy' && node.distribution.type === 'already-partitioned') {
+      this.#checkPartitioner(node.name, node.distribution.by.partitioner, ['auto', ...PARTITIONER_NAMES]);
+    }
+  }
+
+  #checkPartitioner(of: string, partitioner: unknown, allowed: readonly string[]): void {
+    if (typeof partitioner === 'function' || allowed.includes(partitioner as string)) return;
+    throw this.#invalid(`${of} names partitioner ${show(partitioner)}`, `Use one of ${allowed.join(', ')} or a function.`);
   }
 
   #invalid(problem: string, advice: string): Error {
