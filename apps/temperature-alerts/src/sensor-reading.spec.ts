@@ -21,7 +21,7 @@ describe('a line of a sensor', () => {
     ['s,1, 7.25 ', 7.25],
     ['s,1,1e1', 10],
     ['s,1,+3', 3],
-    ['s,1,20.123456789012345678', 20.123456789012345678],
+    ['s,1,20.123456789012345678', Number('20.123456789012345678')],
     ['s,1,5\r', 5],
   ])('reads %j', (line, temperature) => {
     expect(decode(line).temperature).toBe(temperature);
