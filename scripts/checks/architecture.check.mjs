@@ -169,7 +169,8 @@ describe('Kafka', () => {
   });
 
   it('is set up alike there, but for addresses, folders and sizes', () => {
-    const compose = new Map([...read('docker/compose.yaml').matchAll(/^ {6}KAFKA_(\w+): '?([^'\n]*)'?$/gm)].map(([, key, value]) => [key, value]));
+    const settings = read('docker/compose.yaml').matchAll(/^ {6}KAFKA_(\w+): '?([^'\n]*)'?$/gm);
+    const compose = new Map([...settings].map(([, key, value]) => [key, value]));
     const local = [...read('docker/local-broker/server.properties').matchAll(/^([a-z.]+)=(.*)$/gm)];
     const shared = local.map(([, key, value]) => ({ key, value, other: compose.get(String(key).toUpperCase().replaceAll('.', '_')) }));
     const both = shared.filter(({ key, other }) => other !== undefined && !/listener/.test(String(key)));
