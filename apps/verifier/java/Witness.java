@@ -4,6 +4,7 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -11,7 +12,9 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -31,7 +34,8 @@ import org.apache.kafka.common.utils.Utils;
  *   ends TOPIC                         e PARTITION START LAST_STABLE HIGH_WATERMARK; nothing if there is no such topic
  *   offsets GROUP                      o TOPIC PARTITION OFFSET
  *   open TOPIC                         t PARTITION PRODUCER_ID PRODUCER_EPOCH START_OFFSET, of each open transaction
- *   follow TOPIC                       from now on, at any time: f TOPIC PARTITION OFFSET HOME KEY VALUE, of committed records from the start
+ *   follow TOPIC                       from now on, at any time: f TOPIC PARTITION OFFSET HOME KEY VALUE, of committed records from the
+ *                                      start
  *   unfollow TOPIC                     answers once the follower has read to the last stable offset as it is now; then it ends
  */
 public final class Witness {
@@ -88,7 +92,8 @@ public final class Witness {
     reader.seekToBeginning(partitions);
     while (!reached(reader, ends)) {
       for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
-        if (record.offset() < ends.get(new TopicPartition(topic, record.partition()))) print(List.of("r " + text(record, partitions.size())));
+        boolean asked = record.offset() < ends.get(new TopicPartition(topic, record.partition()));
+        if (asked) print(List.of("r " + text(record, partitions.size())));
       }
     }
     reader.unsubscribe();
@@ -113,7 +118,8 @@ public final class Witness {
     reader.unsubscribe();
   }
 
-  private static ConsumerRecord<byte[], byte[]> lastIn(KafkaConsumer<byte[], byte[]> reader, TopicPartition partition, long from, long end, byte[] key) {
+  private static ConsumerRecord<byte[], byte[]> lastIn(
+      KafkaConsumer<byte[], byte[]> reader, TopicPartition partition, long from, long end, byte[] key) {
     ConsumerRecord<byte[], byte[]> found = null;
     reader.assign(List.of(partition));
     reader.seek(partition, from);
@@ -127,7 +133,7 @@ public final class Witness {
     List<TopicPartition> partitions;
     try {
       partitions = partitions(topic);
-    } catch (java.util.concurrent.ExecutionException thrown) {
+    } catch (ExecutionException thrown) {
       if (thrown.getCause() instanceof UnknownTopicOrPartitionException) return;
       throw thrown;
     }
@@ -158,7 +164,7 @@ public final class Witness {
 
   private List<TopicPartition> partitions(String topic) throws Exception {
     int count = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
-    return java.util.stream.IntStream.range(0, count).mapToObj(partition -> new TopicPartition(topic, partition)).collect(Collectors.toList());
+    return IntStream.range(0, count).mapToObj(partition -> new TopicPartition(topic, partition)).collect(Collectors.toList());
   }
 
   private KafkaConsumer<byte[], byte[]> consumer(String level) {
@@ -228,7 +234,7 @@ public final class Witness {
       Map<TopicPartition, Long> ends = null;
       while (ends == null || !reached(reader, ends)) {
         if (ends == null && finishing) ends = reader.endOffsets(partitions);
-        List<String> lines = new java.util.ArrayList<>();
+        List<String> lines = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) lines.add("f " + topic + " " + text(record, partitions.size()));
         say(lines);
       }

@@ -46,7 +46,8 @@ export class AlertColumns {
   }
 }
 
-export const alertText = ({ lastTemperature, temperature, timestamp }: Alert): string => `${lastTemperature} -> ${temperature} at ${timestamp}`;
+export const alertText = ({ lastTemperature, temperature, timestamp }: Alert): string =>
+  `${lastTemperature} -> ${temperature} at ${timestamp}`;
 
 /** An alert as the service must write it, to the byte. */
 export const alertJson = (id: string, { lastTemperature, temperature, timestamp }: Alert): string =>

@@ -84,7 +84,11 @@ export class ReplayedPartition {
 
   /** Called at the end. */
   finish(): void {
-    if (this.#epochRecords > 0) this.violations.add('epoch-incomplete', `changelog partition ${this.partition} ends with ${this.#epochRecords} records that no epoch record follows`);
+    if (this.#epochRecords > 0)
+      this.violations.add(
+        'epoch-incomplete',
+        `changelog partition ${this.partition} ends with ${this.#epochRecords} records that no epoch record follows`,
+      );
   }
 
   /** The values of user state. @throws RangeError on a key that has another layout */

@@ -34,7 +34,8 @@ export function compareAlerts(sensor: string, expected: AlertColumns, actual: Al
 
 function compareOrder(sensor: string, expected: readonly Alert[], actual: readonly Alert[], violations: Violations): void {
   const at = expected.findIndex((alert, i) => alertText(alert) !== alertText(actual[i]!));
-  if (at >= 0) violations.add('alert-order', `${sensor}: alert ${at} is ${alertText(actual[at]!)}, and the model's is ${alertText(expected[at]!)}`);
+  if (at >= 0)
+    violations.add('alert-order', `${sensor}: alert ${at} is ${alertText(actual[at]!)}, and the model's is ${alertText(expected[at]!)}`);
 }
 
 function counted(alerts: readonly Alert[]): Map<string, number> {

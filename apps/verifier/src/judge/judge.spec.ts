@@ -136,7 +136,13 @@ describe('the judge', () => {
 
   it('finds group offsets that are behind, ahead, or not there', () => {
     const [a, b, c, d] = run.input.map((log) => log.length) as [number, number, number, number];
-    run.facts = { groupOffsets: new Map([[0, a - 1], [1, b + 1], [3, d]]) };
+    run.facts = {
+      groupOffsets: new Map([
+        [0, a - 1],
+        [1, b + 1],
+        [3, d],
+      ]),
+    };
     expect([a, b, c, d].every((end) => end > 0)).toBe(true);
     expect(run.judge().counts).toEqual({ 'group-offset': 3 });
   });
@@ -144,7 +150,12 @@ describe('the judge', () => {
   it('finds a transaction that is open, by name or by a last stable offset that stays behind', () => {
     run.facts = {
       openTransactions: ['changelog-0: producer 7'],
-      output: run.output.map((log, partition) => ({ partition, start: 0, lastStable: log.length, highWatermark: log.length + (partition === 1 ? 3 : 0) })),
+      output: run.output.map((log, partition) => ({
+        partition,
+        start: 0,
+        lastStable: log.length,
+        highWatermark: log.length + (partition === 1 ? 3 : 0),
+      })),
     };
     expect(run.judge().counts).toEqual({ 'transaction-open': 2 });
   });
@@ -152,7 +163,8 @@ describe('the judge', () => {
   it('finds a store that was ahead of its changelog when its process died, behind it, or beyond its end', () => {
     const [first, second, third] = run.stores.filter(({ task }) => task === 0) as [never, never, never];
     const stores = run.stores as { offset: number; digest: string }[];
-    const change = (of: object, by: object): void => void (stores[stores.indexOf(of as never)] = { ...(of as { offset: number; digest: string }), ...by });
+    const change = (of: object, by: object): void =>
+      void (stores[stores.indexOf(of as never)] = { ...(of as { offset: number; digest: string }), ...by });
     change(second, { offset: (second as { offset: number }).offset - 1 }); // holds a record more than its position says
     expect(run.judge().counts).toEqual({ 'store-ahead': 1 });
     change(first, { offset: (third as { offset: number }).offset }); // its position ran ahead of its data

@@ -73,7 +73,10 @@ export class Judge {
   input(record: SeenRecord): void {
     const reading = parseReading(record.value?.toString('utf8') ?? '');
     if (record.home !== record.partition || record.key?.toString('utf8') !== reading.id) {
-      this.violations.add('input-misplaced', `partition ${record.partition}@${record.offset}: ${reading.id} belongs into partition ${record.home}`);
+      this.violations.add(
+        'input-misplaced',
+        `partition ${record.partition}@${record.offset}: ${reading.id} belongs into partition ${record.home}`,
+      );
     }
     this.#partitionOf.set(reading.id, record.partition);
     this.#model.read(reading);
@@ -134,31 +137,43 @@ export class Judge {
     const sensor = this.#model.sensors.get(key);
     const bytes = Buffer.from(key, 'utf8');
     if (stateId !== LAST_TEMPERATURE || value.length !== 8 || sensor === undefined) {
-      this.violations.add('state-wrong', `${where}: state ${stateId} of ${value.length} bytes, for ${sensor === undefined ? 'a sensor without readings' : 'a known sensor'}`);
+      this.violations.add(
+        'state-wrong',
+        `${where}: state ${stateId} of ${value.length} bytes, for ${sensor === undefined ? 'a sensor without readings' : 'a known sensor'}`,
+      );
       return;
     }
     const stored = value.readDoubleBE(0);
     if (stored !== sensor.last) this.violations.add('state-wrong', `${where}: ${stored}, and the model says ${sensor.last}`);
     const group = keyGroupOf(bytes, 0, bytes.length, this.options.maxParallelism);
     const owner = (this.#partitionOf.get(key) ?? 0) % this.options.tasks;
-    if (keyGroup !== group || task !== owner) this.violations.add('state-placement', `${where}, key group ${keyGroup}; it belongs into ${owner}, key group ${group}`);
+    if (keyGroup !== group || task !== owner)
+      this.violations.add('state-placement', `${where}, key group ${keyGroup}; it belongs into ${owner}, key group ${group}`);
   }
 
   #checkEnds({ input, output, changelog, groupOffsets, openTransactions }: ClosingFacts): void {
     for (const transaction of openTransactions) this.violations.add('transaction-open', transaction);
-    for (const [name, ends] of [['output', output], ['changelog', changelog]] as const) {
+    for (const [name, ends] of [
+      ['output', output],
+      ['changelog', changelog],
+    ] as const) {
       for (const { partition, lastStable, highWatermark } of ends) {
-        if (lastStable !== highWatermark) this.violations.add('transaction-open', `${name} partition ${partition} is stable up to ${lastStable} of ${highWatermark}`);
+        if (lastStable !== highWatermark)
+          this.violations.add('transaction-open', `${name} partition ${partition} is stable up to ${lastStable} of ${highWatermark}`);
       }
     }
     for (const { partition, highWatermark } of input) {
       const committed = groupOffsets.get(partition);
       const never = highWatermark === 0 && committed === undefined;
-      if (committed !== highWatermark && !never) this.violations.add('group-offset', `input partition ${partition}: ${committed ?? 'none'}, and the input ends at ${highWatermark}`);
+      if (committed !== highWatermark && !never)
+        this.violations.add('group-offset', `input partition ${partition}: ${committed ?? 'none'}, and the input ends at ${highWatermark}`);
       const epoch = this.#changelog[partition % this.options.tasks]!.latest;
       const recorded = epoch?.inputs.find((each) => each.topic === this.options.inputTopic && each.partition === partition)?.offset;
       if (recorded !== highWatermark && highWatermark > 0) {
-        this.violations.add('epoch-behind', `input partition ${partition}: ${recorded ?? 'not recorded'}, and the input ends at ${highWatermark}`);
+        this.violations.add(
+          'epoch-behind',
+          `input partition ${partition}: ${recorded ?? 'not recorded'}, and the input ends at ${highWatermark}`,
+        );
       }
     }
   }

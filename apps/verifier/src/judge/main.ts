@@ -32,7 +32,15 @@ const MAX_PARALLELISM = 128;
 
 function argumentsFrom(args: readonly string[]): JudgeArguments {
   const text = { type: 'string' } as const;
-  const options = { brokers: text, 'application-id': text, input: text, output: text, threshold: text, stores: text, saw: { type: 'string', multiple: true } } as const;
+  const options = {
+    brokers: text,
+    'application-id': text,
+    input: text,
+    output: text,
+    threshold: text,
+    stores: text,
+    saw: { type: 'string', multiple: true },
+  } as const;
   const { values } = parseArgs({ args: [...args], options });
   const need = (name: 'brokers' | 'application-id' | 'input' | 'output'): string => {
     const value = values[name];
@@ -68,7 +76,10 @@ async function judgeRun(given: JudgeArguments, java: JavaWitness, weir: WeirWitn
     judge.changelog(record);
     trails.changelog.see(record);
   });
-  for (const [topic, trail] of [[output, trails.output], [changelog, trails.changelog]] as const) {
+  for (const [topic, trail] of [
+    [output, trails.output],
+    [changelog, trails.changelog],
+  ] as const) {
     const own = new SeenTrail();
     await weir.read(topic, (record) => own.see(record));
     for (const difference of own.differences('Weir', trail, 'Java')) judge.violations.add('readers-disagree', `${topic} ${difference}`);

@@ -25,7 +25,10 @@ export async function readStores(dir: string, applicationId: string, tasks: numb
     const backend = await rocksdb({ dir: join(dir, name), memoryBudgetBytes: BUDGET_BYTES }).open(tasks);
     try {
       for (let task = 0; task < tasks; task++) {
-        if (made.includes(`0-${task}`)) copies.push(await readStore(backend, name, { applicationId, incarnation: incarnation(0), subTopology: 0, task: taskIndex(task) }));
+        if (made.includes(`0-${task}`))
+          copies.push(
+            await readStore(backend, name, { applicationId, incarnation: incarnation(0), subTopology: 0, task: taskIndex(task) }),
+          );
       }
     } finally {
       await backend.close();

@@ -11,6 +11,7 @@ export function parseReading(line: string): Reading {
   const [id, timestamp, temperature] = fields;
   if (fields.length !== 3 || id === undefined || id === '') throw new RangeError(`not a reading: ${JSON.stringify(line)}`);
   const reading = { id, timestamp: Number(timestamp), temperature: Number(temperature) };
-  if (!Number.isSafeInteger(reading.timestamp) || !Number.isFinite(reading.temperature)) throw new RangeError(`not a reading: ${JSON.stringify(line)}`);
+  if (!Number.isSafeInteger(reading.timestamp) || !Number.isFinite(reading.temperature))
+    throw new RangeError(`not a reading: ${JSON.stringify(line)}`);
   return reading;
 }

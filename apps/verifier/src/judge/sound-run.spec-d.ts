@@ -70,7 +70,11 @@ export class SoundRun {
       this.#dirty[task]!.clear();
       const inputs = this.input.map((log, partition) => ({ topic: 'readings', topicId: 'x', partition, offset: log.length, barriers: [] }));
       const own = inputs.filter(({ partition }) => partition % TASKS === task);
-      this.#change(task, Buffer.from('ffff01', 'hex'), Buffer.from(JSON.stringify({ version: 1, incarnation: 0, barrier: 1, inputs: own })));
+      this.#change(
+        task,
+        Buffer.from('ffff01', 'hex'),
+        Buffer.from(JSON.stringify({ version: 1, incarnation: 0, barrier: 1, inputs: own })),
+      );
       const offset = this.changelog[task]!.length;
       const contents = this.#contents[task]!;
       this.stores.push({ name: 'kill 1', task, offset, digest: storeDigest(contents), entries: contents.size });

@@ -25,7 +25,8 @@ export class StoreAudit {
 
   /** Before the record at `offset` is replayed. */
   before(offset: number, replayed: ReplayedPartition): void {
-    while (this.#next < this.#copies.length && this.#copies[this.#next]!.offset! <= offset) this.#compare(this.#copies[this.#next++]!, replayed);
+    while (this.#next < this.#copies.length && this.#copies[this.#next]!.offset! <= offset)
+      this.#compare(this.#copies[this.#next++]!, replayed);
   }
 
   /** @param end the last stable offset */
@@ -36,7 +37,10 @@ export class StoreAudit {
 
   #compare(copy: StoreCopy, replayed: ReplayedPartition): void {
     if (storeDigest(replayed.entries) === copy.digest) return;
-    this.#report(copy, `stands at ${copy.offset} with ${copy.entries} entries, and differs from the ${replayed.entries.size} that the changelog holds below that offset`);
+    this.#report(
+      copy,
+      `stands at ${copy.offset} with ${copy.entries} entries, and differs from the ${replayed.entries.size} of the changelog below that offset`,
+    );
   }
 
   #report(copy: StoreCopy, what: string): void {

@@ -83,7 +83,12 @@ function planStep({ variant, checkpointIntervalMs, meanRunMs }: PlanOptions, ran
   const run: Moment = { in: 'run', afterMs: random.between(0, variant === 'backlog' ? CATCH_UP_MS : 2 * meanRunMs) };
   const hurried = Math.max(SHORTEST_INTERVAL_MS, Math.round(checkpointIntervalMs / HURRY));
   const intervalMs = random.chance(0.5) ? checkpointIntervalMs : hurried;
-  const step = (moment: Moment, blow: Blow): Step => ({ moment, blow, checkpointIntervalMs: intervalMs, inspect: random.chance(INSPECTED) });
+  const step = (moment: Moment, blow: Blow): Step => ({
+    moment,
+    blow,
+    checkpointIntervalMs: intervalMs,
+    inspect: random.chance(INSPECTED),
+  });
   switch (variant) {
     case 'term':
       return { ...step(run, { act: 'terminate' }), checkpointIntervalMs: index % 2 === 0 ? NO_CHECKPOINTS_MS : intervalMs };

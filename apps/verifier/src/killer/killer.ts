@@ -156,7 +156,10 @@ export class Killer {
       ledger.restored(life.number, job);
     }
     if (job === undefined && life.process.end === undefined) {
-      violations.add('service-stuck', `life ${life.number} was not RUNNING after ${START_LIMIT_MS} ms; ${life.process.logFile} ends with\n${life.process.lastLines}`);
+      violations.add(
+        'service-stuck',
+        `life ${life.number} was not RUNNING after ${START_LIMIT_MS} ms; ${life.process.logFile} ends with\n${life.process.lastLines}`,
+      );
       this.#selfEnds++;
     }
     return job;
@@ -170,7 +173,10 @@ export class Killer {
     if (life.process.lastLines.includes('FENCED_REPEATEDLY')) return true;
     this.#selfEnds++;
     const how = end.signal ?? `exit code ${end.code}`;
-    this.options.violations.add('service-ended', `life ${life.number} ended by itself (${how}); ${life.process.logFile} ends with\n${life.process.lastLines}`);
+    this.options.violations.add(
+      'service-ended',
+      `life ${life.number} ended by itself (${how}); ${life.process.logFile} ends with\n${life.process.lastLines}`,
+    );
     return true;
   }
 
@@ -211,7 +217,10 @@ export class Killer {
     const end = await life.process.kill();
     if (!inTime || end.code !== 0) {
       const how = inTime ? `ended with ${end.signal ?? `exit code ${end.code}`}` : `did not end within ${STOP_LIMIT_MS} ms`;
-      violations.add('stop-unclean', `life ${life.number} ${how} after SIGTERM; ${life.process.logFile} ends with\n${life.process.lastLines}`);
+      violations.add(
+        'stop-unclean',
+        `life ${life.number} ${how} after SIGTERM; ${life.process.logFile} ends with\n${life.process.lastLines}`,
+      );
     } else {
       await this.#checkFinalCheckpoint(life, before);
       ledger.stoppedInOrder();
@@ -224,7 +233,10 @@ export class Killer {
     const read = (before?.tasks ?? []).reduce((sum, { recordsIn }) => sum + recordsIn, 0);
     const committed = (await this.options.progress()) - life.progressBefore;
     if (committed < read) {
-      this.options.violations.add('stop-unclean', `life ${life.number} had read ${read} records when it was told to stop, and has committed ${committed}`);
+      this.options.violations.add(
+        'stop-unclean',
+        `life ${life.number} had read ${read} records when it was told to stop, and has committed ${committed}`,
+      );
     }
   }
 

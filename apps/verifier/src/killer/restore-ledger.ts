@@ -73,13 +73,15 @@ export class RestoreLedger {
     this.#records += records;
     if (rebuildReason !== undefined) this.violations.add('store-wiped', `${where}: ${rebuildReason}`); // G1
     if (!this.durable) return;
-    if (this.#filled.has(task) && !fromLocalState) this.violations.add('store-wiped', `${where}: built anew, though a former life had filled the store`); // G2
+    if (this.#filled.has(task) && !fromLocalState)
+      this.violations.add('store-wiped', `${where}: built anew, though a former life had filled the store`); // G2
     if (this.#settled && fromLocalState) this.#expectTail(life, task, records);
     if (fromLocalState || records > 0) this.#filled.add(task);
   }
 
   #expectTail(life: number, task: number, records: number): void {
-    if (this.#stoppedInOrder && records > 0) this.violations.add('restore-long', `life ${life}, task ${task}: ${records} records to restore after a stop in order`);
+    if (this.#stoppedInOrder && records > 0)
+      this.violations.add('restore-long', `life ${life}, task ${task}: ${records} records to restore after a stop in order`);
     this.tails.push({ life, task, records });
   }
 }

@@ -22,7 +22,8 @@ export class StoreIdentities {
   async check(when: string): Promise<void> {
     const found = await identitiesBelow(this.stateDir);
     for (const [store, identity] of this.#known) {
-      if (found.get(store) !== identity) this.violations.add('store-wiped', `${when}: the database in ${store} was ${found.has(store) ? 'made anew' : 'removed'}`);
+      if (found.get(store) !== identity)
+        this.violations.add('store-wiped', `${when}: the database in ${store} was ${found.has(store) ? 'made anew' : 'removed'}`);
     }
     this.#known = found;
   }
@@ -36,7 +37,7 @@ export class StoreIdentities {
 async function identitiesBelow(dir: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const entries = await readdir(dir, { recursive: true }).catch((): string[] => []);
-  for (const entry of entries) {
+  for (const entry of [...entries].sort()) {
     if (!entry.endsWith(IDENTITY)) continue;
     const text = await readFile(join(dir, entry), 'utf8').catch(() => '');
     // A process that died while it made the database may leave the file empty.

@@ -43,13 +43,19 @@ export class CutCheck {
     if ((await this.witness.ends(changelog)).length === 0) return []; // it died before it made its topics
     const recorded = new Map<number, number>();
     for (const value of (await this.witness.last(changelog, EPOCH_RECORD_KEY)).values()) {
-      const { inputs } = JSON.parse(value.toString('utf8')) as { readonly inputs: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[] };
+      const { inputs } = JSON.parse(value.toString('utf8')) as {
+        readonly inputs: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[];
+      };
       for (const { topic, partition, offset } of inputs) if (topic === input) recorded.set(partition, offset);
     }
     const committed = await this.witness.groupOffsets(group, input);
     const partitions = [...new Set([...recorded.keys(), ...committed.keys()])].sort((a, b) => a - b);
     return partitions
       .filter((partition) => recorded.get(partition) !== committed.get(partition))
-      .map((partition) => `${input}-${partition} is at ${committed.get(partition) ?? 'no offset'} in the group, and at ${recorded.get(partition) ?? 'no offset'} in the epoch record`);
+      .map(
+        (partition) =>
+          `${input}-${partition} is at ${committed.get(partition) ?? 'no offset'} in the group, ` +
+          `and at ${recorded.get(partition) ?? 'no offset'} in the epoch record`,
+      );
   }
 }

@@ -54,26 +54,44 @@ Exit code 0: nothing was found (or every sabotage was); 1: something was (or a s
 `;
 
 /** @throws Error that names the option, what came and what is allowed */
-export function rigArguments(args: readonly string[], env: Readonly<Record<string, string | undefined>>, chooseSeed: () => number): RigArguments {
+export function rigArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  chooseSeed: () => number,
+): RigArguments {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
   const { values } = parseArgs({
     args: [...args],
     options: {
-      brokers: text, variant: text, kills: text, readings: text, sensors: text, partitions: text, 'flow-seconds': text, 'checkpoint-ms': text,
-      seed: text, sabotage: text, folder: text, keep: flag, json: flag, help: flag,
+      brokers: text,
+      variant: text,
+      kills: text,
+      readings: text,
+      sensors: text,
+      partitions: text,
+      'flow-seconds': text,
+      'checkpoint-ms': text,
+      seed: text,
+      sabotage: text,
+      folder: text,
+      keep: flag,
+      json: flag,
+      help: flag,
     },
   });
   const number = (name: keyof typeof values, fallback: number, least: number, most: number): number => {
     const given = values[name];
     if (given === undefined) return fallback;
     const value = Number(given);
-    if (!Number.isInteger(value) || value < least || value > most) throw new Error(`--${name} is ${String(given)}; allowed: a whole number from ${least} to ${most}`);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new Error(`--${name} is ${String(given)}; allowed: a whole number from ${least} to ${most}`);
     return value;
   };
   const help = values.help ?? false;
   const brokers = values.brokers ?? env['KAFKA_BROKERS'] ?? '';
-  if (brokers === '' && !help) throw new Error('There is no broker: give --brokers or set KAFKA_BROKERS to host:port. `npm run chaos` starts one.');
+  if (brokers === '' && !help)
+    throw new Error('There is no broker: give --brokers or set KAFKA_BROKERS to host:port. `npm run chaos` starts one.');
   const sabotages = listOf('sabotage', values.sabotage ?? '', SABOTAGE_NAMES);
   const variants = listOf('variant', values.variant ?? 'kill', VARIANT_NAMES);
   const seed = number('seed', chooseSeed(), 0, 2 ** 32 - 1);
@@ -95,9 +113,10 @@ export function rigArguments(args: readonly string[], env: Readonly<Record<strin
       keep: values.keep ?? false,
     };
   };
-  const runs = sabotages.length > 0
-    ? sabotages.map((name) => make(SABOTAGES[name].variant, name, seed))
-    : variants.map((variant) => make(variant, undefined, seed));
+  const runs =
+    sabotages.length > 0
+      ? sabotages.map((name) => make(SABOTAGES[name].variant, name, seed))
+      : variants.map((variant) => make(variant, undefined, seed));
   return { runs, json: values.json ?? false, help };
 }
 

@@ -46,7 +46,13 @@ export interface RunReport {
   /** Median of milliseconds from the start of a process to RUNNING. */
   readonly startMs: number | undefined;
   /** Tails: restores that had to read no more than what the last epoch holds. */
-  readonly restores: { readonly count: number; readonly records: number; readonly tails: number; readonly tailsWithRecords: number; readonly largestTail: number };
+  readonly restores: {
+    readonly count: number;
+    readonly records: number;
+    readonly tails: number;
+    readonly tailsWithRecords: number;
+    readonly largestTail: number;
+  };
   readonly deathsInspected: number;
   /** Inspected deaths that left a transaction open. */
   readonly tornTransactions: number;
@@ -99,7 +105,13 @@ class Run {
     this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
     this.#cuts = new CutCheck(java, { ...names, group: names.applicationId }, clock, this.#violations);
     const mode = variant === 'aborted' ? 'transactions' : 'plain';
-    this.#flow = new Flow(new SensorWalk({ seed, sensors }), feeder, { seed, readings, remainingMs: () => this.#schedule.remainingMs(), mode, clock });
+    this.#flow = new Flow(new SensorWalk({ seed, sensors }), feeder, {
+      seed,
+      readings,
+      remainingMs: () => this.#schedule.remainingMs(),
+      mode,
+      clock,
+    });
     this.#killer = new Killer({
       entry: join(PROJECT_ROOT, 'dist', 'apps', sabotage === undefined ? 'temperature-alerts' : 'verifier/sabotaged', 'main.js'),
       env: {
@@ -196,7 +208,10 @@ class Run {
       if (now > before) since = clock.monotonic();
       before = now;
       if (clock.monotonic() - since > STUCK_MS) {
-        this.#violations.add('service-stuck', `the group has committed ${now} of ${target} records of the input, and none more for ${STUCK_MS} ms`);
+        this.#violations.add(
+          'service-stuck',
+          `the group has committed ${now} of ${target} records of the input, and none more for ${STUCK_MS} ms`,
+        );
         return;
       }
       await sleep(clock, POLL_MS);
@@ -204,7 +219,8 @@ class Run {
   }
 
   async #onDeath(when: string): Promise<void> {
-    if ((await this.java.ends(this.names.changelog)).length > 0 && (await this.java.openTransactions(this.names.changelog)).length > 0) this.#tornTransactions++;
+    if ((await this.java.ends(this.names.changelog)).length > 0 && (await this.java.openTransactions(this.names.changelog)).length > 0)
+      this.#tornTransactions++;
     await this.#cuts.check(when);
   }
 
@@ -258,14 +274,23 @@ const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 function namesOf({ variant, seed }: RunOptions, clock: Clock): Names {
   const applicationId = `chaos-${variant}-${seed}-${clock.newId().slice(0, 8)}`;
-  return { applicationId, input: `${applicationId}-in`, output: `${applicationId}-out`, changelog: changelogTopic(applicationId, incarnation(0), 0) };
+  return {
+    applicationId,
+    input: `${applicationId}-in`,
+    output: `${applicationId}-out`,
+    changelog: changelogTopic(applicationId, incarnation(0), 0),
+  };
 }
 
 function withoutFindings({ counts: _counts, samples: _samples, ...rest }: Verdict): Omit<Verdict, 'counts' | 'samples'> {
   return rest;
 }
 
-function tailsOf(tails: readonly TailRestore[]): { readonly tails: number; readonly tailsWithRecords: number; readonly largestTail: number } {
+function tailsOf(tails: readonly TailRestore[]): {
+  readonly tails: number;
+  readonly tailsWithRecords: number;
+  readonly largestTail: number;
+} {
   const records = tails.map((tail) => tail.records);
   return { tails: tails.length, tailsWithRecords: records.filter((count) => count > 0).length, largestTail: Math.max(0, ...records) };
 }

@@ -35,7 +35,13 @@ export function sabotage(name: SabotageName, { log, state }: Ports, clock: Clock
     case 'offsets-never':
       return { log: wrapTransactions(log, () => ({ addOffsets: () => Promise.resolve() })), state };
     case 'outputs-apart':
-      return { log: wrapTransactions(log, appendsApart(gap, (append) => !isChangelog(append))), state };
+      return {
+        log: wrapTransactions(
+          log,
+          appendsApart(gap, (append) => !isChangelog(append)),
+        ),
+        state,
+      };
     case 'state-apart':
       return { log: wrapTransactions(log, appendsApart(gap, isChangelog)), state };
     case 'epoch-dropped':
@@ -43,7 +49,12 @@ export function sabotage(name: SabotageName, { log, state }: Ports, clock: Clock
     case 'no-transaction':
       return { log: wrapTransactions(log, eachAlone(gap)), state };
     case 'no-fencing':
-      return { log: wrapLog(log, (open) => ({ openWriter: (options) => open.openWriter({ ...options, transactionalId: `${options.transactionalId}-${ownId}` }) })), state };
+      return {
+        log: wrapLog(log, (open) => ({
+          openWriter: (options) => open.openWriter({ ...options, transactionalId: `${options.transactionalId}-${ownId}` }),
+        })),
+        state,
+      };
     case 'store-hollow':
       return { log, state: wrapStores(state, hollow) };
     case 'store-early':

@@ -20,7 +20,10 @@ export async function javaCommand(program: 'Witness' | 'Feeder', args: readonly 
   const { findJava, findJars } = await importFromRoot<JavaKafka>('scripts/broker/java-kafka.mjs');
   const need = (found: Found): string => {
     if ('found' in found) return found.found;
-    throw new Error(`The verifier reads and writes with Kafka's Java client, and cannot: ${found.missing}. It needs a JDK of version 17 or later, and once Maven.`);
+    throw new Error(
+      `The verifier reads and writes with Kafka's Java client, and cannot: ${found.missing}. ` +
+        'It needs a JDK of version 17 or later, and once Maven.',
+    );
   };
   const java = need(await findJava(process.env));
   const jars = need(await findJars(process.env, () => undefined));

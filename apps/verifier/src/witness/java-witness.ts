@@ -17,7 +17,8 @@ export class JavaWitness {
   private constructor(command: readonly [string, ...string[]]) {
     this.#process = new LineProcess({ command, onLine: (line) => this.#onLine(line) });
     void this.#process.ended.then(({ code, signal }) => {
-      for (const { reject } of this.#questions.splice(0)) reject(new Error(`the Java witness ended (${signal ?? code}): ${this.#process.lastWords}`));
+      for (const { reject } of this.#questions.splice(0))
+        reject(new Error(`the Java witness ended (${signal ?? code}): ${this.#process.lastWords}`));
     });
   }
 

@@ -27,7 +27,9 @@ describe('a trail', () => {
 
   it('names the first difference of each partition: a record more, another offset, another value', () => {
     const [a, b, c] = SEEN as [SeenRecord, SeenRecord, SeenRecord];
-    expect(trailOf(a, b, c).differences('A', trailOf(...SEEN), 'B')).toEqual([expect.stringMatching(/^partition 2, record 1: A saw nothing after 1 records, B offset 9/)]);
+    expect(trailOf(a, b, c).differences('A', trailOf(...SEEN), 'B')).toEqual([
+      expect.stringMatching(/^partition 2, record 1: A saw nothing after 1 records, B offset 9/),
+    ]);
     expect(trailOf(a, { ...b, offset: 5 }).differences('A', trailOf(a, b), 'B')).toHaveLength(1);
     expect(trailOf({ ...a, value: Buffer.from('w') }, b).differences('A', trailOf(a, b), 'B')).toHaveLength(1);
   });

@@ -41,7 +41,8 @@ export class SeenTrail {
       const mine = this.#of(partition);
       const theirs = other.#of(partition);
       const at = mine.firstDifference(theirs);
-      if (at !== undefined) found.push(`partition ${partition}, record ${at}: ${ownName} saw ${mine.text(at)}, ${otherName} ${theirs.text(at)}`);
+      if (at !== undefined)
+        found.push(`partition ${partition}, record ${at}: ${ownName} saw ${mine.text(at)}, ${otherName} ${theirs.text(at)}`);
     }
     return found;
   }

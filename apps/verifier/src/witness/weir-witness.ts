@@ -60,7 +60,8 @@ export class WeirWitness {
       for (const [i, partition] of partitions.entries()) reader.assign(partition, offset(next[i]!));
       let ends: readonly number[] | undefined;
       while (ends === undefined || next.some((at, i) => at < ends![i]!)) {
-        if (ends === undefined && state.finishing) ends = (await this.log.endPositions(partitions)).map(({ lastStable }) => Number(lastStable));
+        if (ends === undefined && state.finishing)
+          ends = (await this.log.endPositions(partitions)).map(({ lastStable }) => Number(lastStable));
         if (!takeAll(reader, onRecord, next)) await sleep(this.#clock, LOOK_EVERY_MS);
       }
     } finally {
