@@ -101,6 +101,15 @@ describe('the lock of a store', () => {
     }
   });
 
+  it('is not let go by closing once more a store that was opened anew since', async () => {
+    const disk = new SimulatedDisk();
+    const { backend, store } = await open(disk);
+    await store.close();
+    await backend.open(scope);
+    await store.close();
+    await expect(open(disk)).rejects.toMatchObject({ code: 'STATE_LOCKED' });
+  });
+
   it('is refused at once without a clock', async () => {
     const disk = new SimulatedDisk();
     await open(disk);
@@ -201,6 +210,9 @@ describe('the disk as a spec sees it', () => {
       await put(store, 2, { a: '2', c: '2' });
       process.kill();
       disk.restoreImage(image);
+      const again = disk.image();
+      disk.restoreImage(again);
+      again.get('a/0/0-0')!.entries.get('a')!.fill(0);
       expect(text(disk.entries('0-0'))).toEqual({ a: '1', b: '1' });
       expect(disk.positions().get('0-0')).toEqual(at(1));
     }
