@@ -55,7 +55,7 @@ async function brokerFor(wish, say) {
   const start = performance.now();
   try {
     const broker = await startBroker({ log: say });
-    say(broker.way === 'given' ? `using the broker at ${broker.brokers} (KAFKA_BROKERS)` : `broker at ${broker.brokers}: ${seconds(start)}`);
+    say(`broker at ${broker.brokers}${broker.way === 'given' ? ' (KAFKA_BROKERS)' : ''}: ${seconds(start)}`);
     return broker;
   } catch (error) {
     if (wish === 'needed' || !(error instanceof NoBrokerError)) throw error;
@@ -66,8 +66,14 @@ async function brokerFor(wish, say) {
 }
 
 /**
- * Keeps signals from ending us before what we started. A signal during the preparations is looked at after each of them.
- * @typedef {{ signal: NodeJS.Signals | undefined, onSignal: ((signal: NodeJS.Signals, again: boolean) => void) | undefined, close: () => void }} Ending
+ * @typedef {object} Ending
+ * @property {NodeJS.Signals | undefined} signal that came first
+ * @property {((signal: NodeJS.Signals, again: boolean) => void) | undefined} onSignal
+ * @property {() => void} close
+ */
+
+/**
+ * Keeps signals from ending us before what we started. One that comes during the preparations is looked at before the program starts.
  * @returns {Ending}
  */
 function watchSignals() {

@@ -1,6 +1,7 @@
 // A broker that is the `broker` service of docker/compose.yaml, as a project of its own. Runs inside the supervisor (supervisor.mjs).
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { whyNoneAnswers } from './answers.mjs';
@@ -12,6 +13,9 @@ const ENGINE_LIMIT_MS = 20_000;
 /** The first start may have to pull the image. */
 const UP_LIMIT_MS = 600_000;
 const ACT_LIMIT_MS = 60_000;
+/** The container is healthy when its port is open; that it answers can take longer. */
+const ANSWER_LIMIT_MS = 60_000;
+const POLL_MS = 100;
 
 /**
  * @param {Readonly<Record<string, string | undefined>>} env
@@ -54,8 +58,11 @@ export class DockerBroker {
 
   async #up() {
     await this.#compose(['up', '--detach', '--wait', '--no-deps', 'broker'], UP_LIMIT_MS);
-    const why = await whyNoneAnswers(this.#brokers, 5_000);
-    if (why.length > 0) throw new Error(`the broker's container is up, but ${why.join(', ')}`);
+    for (const deadline = performance.now() + ANSWER_LIMIT_MS; ; await sleep(POLL_MS)) {
+      const why = await whyNoneAnswers(this.#brokers, 2_000);
+      if (why.length === 0) return;
+      if (performance.now() > deadline) throw new Error(`the broker's container is up, but ${why.join(', ')}`);
+    }
   }
 
   async terminate() {

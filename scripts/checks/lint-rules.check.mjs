@@ -46,9 +46,11 @@ const BROKEN = [
   ['specs stop at 500 lines too', SPEC, `export const x = 1;\n${'//\n'.repeat(500)}`, 'max-lines'],
   ['functions stay under 70 lines', CORE, ONE_LONG, 'max-lines-per-function'],
   ['decisions are not async', DECISION, 'export async function f(): Promise<void> {}', 'no-restricted-syntax', /decide/],
-  ['decisions make no promise', DECISION, 'export const p = new Promise<void>(() => undefined);', 'no-restricted-syntax', /decide/],
+  ['decisions make no promise', DECISION, 'export const p = new Promise<void>(() => undefined);',
+    'no-restricted-syntax', /decide/],
   ['no skipped spec', SPEC, "import { it } from '@jest/globals';\nit.skip('x', () => undefined);", 'no-restricted-syntax', /skipped/],
-  ['no lone spec', SPEC, "import { describe } from '@jest/globals';\ndescribe.only('x', () => undefined);", 'no-restricted-syntax', /skipped/],
+  ['no lone spec', SPEC, "import { describe } from '@jest/globals';\ndescribe.only('x', () => undefined);",
+    'no-restricted-syntax', /skipped/],
 
   ...['setTimeout(f, 1)', 'setInterval(f, 1)', 'setImmediate(f)', 'clearTimeout(1)', 'clearInterval(1)', 'clearImmediate(f as never)',
     'performance.now()', 'Date.now()', 'new Date()', 'crypto.randomUUID()', 'process.cwd()', "console.log('')", "fetch('')",
@@ -69,13 +71,15 @@ const BROKEN = [
   ['core knows no file by its old name', CORE, "export { readFile } from 'fs/promises';", 'no-restricted-imports', /node:buffer alone/],
   ['core knows no adapter', CORE, "export { kafka } from '@weir/kafka';", 'no-restricted-imports', /a port/],
   ['storage does not know kafka', STORAGE, "export { kafka } from '@weir/kafka';", 'no-restricted-imports', /adapters/],
-  ['kafka does not know storage, types included', KAFKA, "export type { rocksdb } from '@weir/storage';", 'no-restricted-imports', /adapters/],
+  ['kafka does not know storage, types included', KAFKA, "export type { rocksdb } from '@weir/storage';",
+    'no-restricted-imports', /adapters/],
   ['nest does not know kafka', NEST, "export { kafka } from '@weir/kafka';", 'no-restricted-imports', /adapters/],
   ['testing does not know storage', TESTING, "export { memory } from '@weir/storage';", 'no-restricted-imports', /adapters/],
   ['conformance suites know no adapter', CONFORMANCE, "export { memory } from '@weir/storage';", 'no-restricted-imports', /adapters/],
   ['kafka knows no Nest', KAFKA, "export { Module } from '@nestjs/common';", 'no-restricted-imports', /Nest/],
   ['kafkajs stays at home', KAFKA, "export { Kafka } from 'kafkajs';", 'no-restricted-imports', /Wire port/],
-  ['kafkajs stays at home, its insides too', KAFKA, "export { x } from 'kafkajs/src/cluster/index.js';", 'no-restricted-imports', /Wire/],
+  ['kafkajs stays at home, its insides too', KAFKA, "export { x } from 'kafkajs/src/cluster/index.js';",
+    'no-restricted-imports', /Wire/],
   ['an app does not take kafkajs', APP, "export { Kafka } from 'kafkajs';", 'no-restricted-imports', /Wire port/],
   ['RocksDB stays at home', STORAGE, "export { RocksLevel } from '@nxtedition/rocksdb';", 'no-restricted-imports', /one file|alone/],
   ['kafkajs home takes no RocksDB', KAFKAJS_HOME, "export { RocksLevel } from '@nxtedition/rocksdb';", 'no-restricted-imports'],
@@ -128,7 +132,8 @@ describe('lint reports', () => {
     it(habit, async () => {
       const messages = await reported(file, code);
       const hit = messages.some((one) => one.ruleId === rule && message.test(one.message));
-      assert.ok(hit, `${rule} reported nothing of ${message} in ${file}; reported: ${JSON.stringify(messages.map((one) => [one.ruleId, one.message]))}`);
+      const others = JSON.stringify(messages.map((one) => [one.ruleId, one.message]));
+      assert.ok(hit, `${rule} reported nothing of ${message} in ${file}; reported: ${others}`);
     });
   }
 });

@@ -190,7 +190,7 @@ function program(file, text) {
   chmodSync(file, 0o755);
 }
 
-/** Docker as far as the way through compose needs it: `up` starts something that answers as Kafka does, until `kill`, `stop` or `down`. */
+/** Docker as far as compose's way needs it: `up` starts something that answers as Kafka does, until `kill`, `stop` or `down`. */
 const FAKE_DOCKER = `
 const { spawn } = require('node:child_process');
 const { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
@@ -200,9 +200,13 @@ const act = args.find((arg) => /^(up|kill|stop|down|pause|unpause)$/.test(arg));
 const { CALLS, WEIR_BROKER_PORT } = process.env;
 appendFileSync(CALLS, act + '\\n');
 if (act === 'up') {
-  const answer = 'Buffer.from([0, 0, 0, 6, 0x57, 0x45, 0x49, 0x52, 0, 0])';
-  const serve = "require('node:net').createServer((s) => s.on('data', () => s.write(" + answer + "))).listen(" + WEIR_BROKER_PORT + ", '127.0.0.1', () => console.log('up'))";
-  const server = spawn(process.execPath, ['-e', serve + '; setTimeout(() => process.exit(), 60000)'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  const server = spawn(process.execPath, ['-e', \`
+    const { createServer } = require('node:net');
+    const answer = Buffer.from([0, 0, 0, 6, 0x57, 0x45, 0x49, 0x52, 0, 0]);
+    const server = createServer((socket) => socket.on('data', () => socket.write(answer)));
+    server.listen(\${WEIR_BROKER_PORT}, '127.0.0.1', () => console.log('up'));
+    setTimeout(() => process.exit(), 60000);
+  \`], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   writeFileSync(CALLS + '.pid', String(server.pid));
   server.stdout.once('data', () => process.exit(0));
 } else if (/kill|stop|down/.test(act) && existsSync(CALLS + '.pid')) {

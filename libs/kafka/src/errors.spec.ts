@@ -18,7 +18,7 @@ describe('the catalogue of errors', () => {
     expect(error.kind).toBe(definition.kind);
     expect(error.message).not.toMatch(/undefined|NaN|\[object/);
     expect(error.message).toMatch(/\. .+\. \[[A-Z_]+\]$/s);
-    for (const fact of Object.values(definition.example as Record<string, unknown>)) {
+    for (const fact of Object.values(definition.example)) {
       if (typeof fact === 'string' || typeof fact === 'number') expect(error.message).toContain(String(fact));
     }
   });

@@ -18,14 +18,16 @@ export const errors = defineErrors({
   compressionMissing: error({
     code: 'KAFKA_COMPRESSION_MISSING',
     kind: 'invalid',
-    message: (c: { compression: string; node: string }) => `Kafka option compression is ${c.compression}, which Node ${c.node} cannot write.`,
+    message: (c: { compression: string; node: string }) =>
+      `Kafka option compression is ${c.compression}, which Node ${c.node} cannot write.`,
     advice: 'Run on Node 22.15 or later, or use none, gzip, snappy or lz4.',
     example: { compression: 'zstd', node: 'v20.20.0' },
   }),
   unreachable: error({
     code: 'KAFKA_UNREACHABLE',
     kind: 'retry',
-    message: (c: { api: string; broker: string; problem: string }) => `${c.api} was not sent: broker ${c.broker} cannot be reached (${c.problem}).`,
+    message: (c: { api: string; broker: string; problem: string }) =>
+      `${c.api} was not sent: broker ${c.broker} cannot be reached (${c.problem}).`,
     advice: 'Check that the broker runs and that this address leads to it; it is tried again.',
     example: { api: 'Metadata', broker: '127.0.0.1:9092', problem: 'connect ECONNREFUSED' },
   }),
@@ -40,7 +42,8 @@ export const errors = defineErrors({
   clientRefused: error({
     code: 'KAFKA_CLIENT_REFUSED',
     kind: 'invalid',
-    message: (c: { broker: string; problem: string }) => `Broker ${c.broker} and this client could not agree on a connection: ${c.problem}.`,
+    message: (c: { broker: string; problem: string }) =>
+      `Broker ${c.broker} and this client could not agree on a connection: ${c.problem}.`,
     advice: 'Check the options ssl and sasl against the listener of the broker.',
     example: { broker: 'kafka:9093', problem: 'SASL PLAIN mechanism is not supported by the server' },
   }),
@@ -83,24 +86,19 @@ export const errors = defineErrors({
     advice: 'Check the state of the cluster; the caller tries again.',
     example: { act: 'InitProducerId', object: 'app-0-0', afterMs: 60_000, last: 'CONCURRENT_TRANSACTIONS (51)' },
   }),
-  topicMissing: error({
-    code: 'KAFKA_TOPIC_MISSING',
-    kind: 'retry',
-    message: (c: { act: string; topic: string; partition: number }) => `${c.act} of ${at(c)} is not possible: the partition does not exist.`,
-    advice: 'Create the topic, or correct its name.',
-    example: { act: 'endPositions', topic: 'sensor-readings', partition: 3 },
-  }),
   partitionCountDiffers: error({
     code: 'KAFKA_PARTITION_COUNT_DIFFERS',
     kind: 'invalid',
-    message: (c: { topic: string; expected: number; actual: number }) => `Topic ${c.topic} must have ${c.expected} partitions, and it has ${c.actual}.`,
+    message: (c: { topic: string; expected: number; actual: number }) =>
+      `Topic ${c.topic} must have ${c.expected} partitions, and it has ${c.actual}.`,
     advice: 'Use another application id, or delete the topic if nothing in it is needed.',
     example: { topic: 'app-0-changelog', expected: 4, actual: 1 },
   }),
   batchDamaged: error({
     code: 'KAFKA_BATCH_DAMAGED',
     kind: 'data',
-    message: (c: AtPartition & { offset: number; problem: string }) => `The record batch at offset ${c.offset} of ${at(c)} cannot be understood: ${c.problem}.`,
+    message: (c: AtPartition & { offset: number; problem: string }) =>
+      `The record batch at offset ${c.offset} of ${at(c)} cannot be understood: ${c.problem}.`,
     advice: 'Look at it with kafka-dump-log on the broker. To go on behind it, move the position past the batch.',
     example: { topic: 'sensor-readings', partition: 3, offset: 4711, problem: 'its CRC-32C is 12345, and its bytes give 54321' },
   }),
@@ -149,7 +147,12 @@ export const errors = defineErrors({
     message: (c: AtPartition & { answer: string; detail: string }) =>
       `Records for ${at(c)} were refused with ${c.answer}${c.detail === '' ? '' : `: ${c.detail}`}.`,
     advice: 'Check the settings of the topic (a compacted one takes no null keys) and the access rights of this client.',
-    example: { topic: 'app-0-changelog', partition: 3, answer: 'INVALID_RECORD (87)', detail: 'Compacted topic cannot accept message without key' },
+    example: {
+      topic: 'app-0-changelog',
+      partition: 3,
+      answer: 'INVALID_RECORD (87)',
+      detail: 'Compacted topic cannot accept message without key',
+    },
   }),
   transactionFailed: error({
     code: 'KAFKA_TRANSACTION_FAILED',
@@ -157,7 +160,11 @@ export const errors = defineErrors({
     message: (c: { transactionalId: string; act: string; problem: string }) =>
       `${c.act} in the transaction of ${c.transactionalId} failed: ${c.problem}.`,
     advice: 'The transaction is aborted and its work done again; check the cluster if this repeats.',
-    example: { transactionalId: 'app-0-0', act: 'Produce', problem: 'no success within 30000 ms, the last answer was NOT_ENOUGH_REPLICAS (19)' },
+    example: {
+      transactionalId: 'app-0-0',
+      act: 'Produce',
+      problem: 'no success within 30000 ms, the last answer was NOT_ENOUGH_REPLICAS (19)',
+    },
   }),
   transactionMisused: error({
     code: 'KAFKA_TRANSACTION_MISUSED',
@@ -170,7 +177,8 @@ export const errors = defineErrors({
   notCommitted: error({
     code: 'KAFKA_NOT_COMMITTED',
     kind: 'restart-task',
-    message: (c: { transactionalId: string; answer: string }) => `The commit of ${c.transactionalId} was refused with ${c.answer}: nothing of it is visible.`,
+    message: (c: { transactionalId: string; answer: string }) =>
+      `The commit of ${c.transactionalId} was refused with ${c.answer}: nothing of it is visible.`,
     advice: 'The task starts again from its last commit.',
     example: { transactionalId: 'app-0-0', answer: 'INVALID_TXN_STATE (48)' },
   }),
@@ -178,7 +186,7 @@ export const errors = defineErrors({
     code: 'KAFKA_WRITER_FENCED',
     kind: 'fenced',
     message: (c: { transactionalId: string; act: string; answer: string }) =>
-      `${c.act} of writer ${c.transactionalId} was refused with ${c.answer}: another writer has taken the id over, or its transaction has expired.`,
+      `${c.act} of writer ${c.transactionalId} was refused with ${c.answer}: another writer has taken the id, or its transaction expired.`,
     advice: 'If nobody else writes with this id, raise the transaction timeout, or look for what stopped this process for so long.',
     example: { transactionalId: 'app-0-0', act: 'EndTxn', answer: 'PRODUCER_FENCED (90)' },
   }),
@@ -194,7 +202,7 @@ export const errors = defineErrors({
     code: 'KAFKA_MEMBER_STALE',
     kind: 'fenced',
     message: (c: { groupId: string; memberId: string; generation: number; answer: string }) =>
-      `Offsets of group ${c.groupId} were refused with ${c.answer}: member ${JSON.stringify(c.memberId)} of generation ${c.generation} is not current.`,
+      `Offsets of group ${c.groupId} were refused with ${c.answer}: member "${c.memberId}" of generation ${c.generation} is not current.`,
     advice: 'Another member may own the partitions by now; go on only with the present generation.',
     example: { groupId: 'temperature-alerts', memberId: 'replica-1', generation: 7, answer: 'ILLEGAL_GENERATION (22)' },
   }),

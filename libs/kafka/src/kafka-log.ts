@@ -1,6 +1,18 @@
 import {
-  type Clock, type Log, type LogContext, type LogFactory, type LogReader, type LogWriter, type Offset, type PartitionEnds,
-  type PartitionOffset, type ReaderOptions, type TopicDescription, type TopicPartition, type TopicSpec, type WriterOptions,
+  type Clock,
+  type Log,
+  type LogContext,
+  type LogFactory,
+  type LogReader,
+  type LogWriter,
+  type Offset,
+  type PartitionEnds,
+  type PartitionOffset,
+  type ReaderOptions,
+  type TopicDescription,
+  type TopicPartition,
+  type TopicSpec,
+  type WriterOptions,
 } from '@weir/core';
 import { Deletions } from './admin/deletions.js';
 import { Positions } from './admin/positions.js';

@@ -15,7 +15,10 @@ const refusal = (options: unknown): string => {
 describe('the options of the Kafka log', () => {
   it('become complete settings', () => {
     expect(checkOptions({ brokers: ['kafka-1:9092', ' [::1]:19092 '] })).toEqual({
-      brokers: [{ host: 'kafka-1', port: 9092 }, { host: '::1', port: 19092 }],
+      brokers: [
+        { host: 'kafka-1', port: 9092 },
+        { host: '::1', port: 19092 },
+      ],
       ssl: undefined,
       sasl: undefined,
       connectionTimeoutMs: 3_000,
@@ -27,7 +30,8 @@ describe('the options of the Kafka log', () => {
   });
 
   it.each([[undefined], [[]], ['kafka:9092'], [['kafka']], [['kafka:0']], [['kafka:99999']], [['http://kafka:9092']], [['']]])(
-    'name the brokers when they are %j', (brokers) => {
+    'name the brokers when they are %j',
+    (brokers) => {
       expect(refusal({ brokers })).toMatch(/Kafka option brokers is .*; allowed: a list of at least one host:port/);
     },
   );

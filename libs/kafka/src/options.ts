@@ -51,7 +51,14 @@ export interface KafkaSettings {
 
 const COMPRESSIONS: readonly KafkaCompression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 const OPTIONS: readonly (keyof KafkaOptions)[] = [
-  'brokers', 'ssl', 'sasl', 'connectionTimeoutMs', 'requestTimeoutMs', 'compression', 'batchBytes', 'produceConnections',
+  'brokers',
+  'ssl',
+  'sasl',
+  'connectionTimeoutMs',
+  'requestTimeoutMs',
+  'compression',
+  'batchBytes',
+  'produceConnections',
 ];
 
 /**

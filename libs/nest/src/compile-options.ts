@@ -2,7 +2,15 @@ import { clockOf, compileSettings, silentTelemetry } from '@weir/core';
 import type { Clock, JobSettings, StateBackendFactory, StateSettings } from '@weir/core';
 import { describeValue } from './describe-value.js';
 import { nestErrors } from './errors.js';
-import type { CompiledHttp, CompiledStreamOptions, StateWithSettings, StreamHttpOptions, StreamModuleOptions } from './options.js';
+import type {
+  CompiledHandlers,
+  CompiledHttp,
+  CompiledStreamOptions,
+  StateWithSettings,
+  StreamHandlersOptions,
+  StreamHttpOptions,
+  StreamModuleOptions,
+} from './options.js';
 
 /**
  * Turns what a user wrote into a complete, frozen type, once; nothing behind it asks again whether an option is there. Names and the
@@ -26,6 +34,7 @@ const OWN_NAMES = Object.keys({
   shutdownTimeoutMs: true,
   autoStart: true,
   exitOnFailure: true,
+  handlers: true,
   http: true,
 } satisfies Record<Exclude<keyof StreamModuleOptions, Exclude<keyof JobSettings, 'state'>>, true>);
 
@@ -33,6 +42,8 @@ const OPTION_NAMES = [...new Set<string>([...SETTING_NAMES, ...OWN_NAMES])];
 
 const DEFAULT_SHUTDOWN_TIMEOUT_MS = 8000;
 const MIN_TOKEN_LENGTH = 16;
+const DEFAULT_HANDLERS_JOB = 'handlers';
+const JOB_NAME = /^[A-Za-z0-9._-]{1,100}$/;
 const PREFIX = /^[A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*$/;
 const CLOCK_METHODS: readonly (keyof Clock)[] = ['wall', 'monotonic', 'after', 'random', 'newId'];
 
@@ -53,6 +64,7 @@ export function compileOptions(options: StreamModuleOptions): CompiledStreamOpti
     shutdownTimeoutMs: integer('shutdownTimeoutMs', options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS, 100, 600_000, 'milliseconds'),
     autoStart: trueOrFalse('autoStart', options.autoStart ?? true),
     exitCodeOnFailure: compileExitCode(options.exitOnFailure),
+    handlers: compileHandlers(options.handlers),
     http: compileHttp(options.http),
   });
 }
@@ -103,6 +115,12 @@ export function jobSettings(ofModule: JobSettings, ofJob: Partial<JobSettings>):
   return merged as unknown as JobSettings;
 }
 
+/** @throws WeirError `invalid` for what is no name of a job */
+export function mustBeJobName(option: string, name: unknown): asserts name is string {
+  if (typeof name === 'string' && JOB_NAME.test(name)) return;
+  throw nestErrors.optionWrong({ option, expected: 'letters, digits, ".", "_", "-", at most 100', actual: describeValue(name) });
+}
+
 /** @throws WeirError `invalid` for a name that is no setting of a job */
 export function mustBeSettingNames(path: string, settings: unknown): void {
   mustBeObject(path, settings);
@@ -130,6 +148,15 @@ function compileState(state: StateBackendFactory | StateWithSettings): { backend
   const { backend, ...settings } = state;
   mustHaveMethods('state.backend', backend, ['open'], expected);
   return { backend, settings };
+}
+
+function compileHandlers(given: StreamHandlersOptions = {}): CompiledHandlers {
+  mustBeObject('handlers', given);
+  mustBeKnown('handlers.', given, ['name', 'settings']);
+  const { name = DEFAULT_HANDLERS_JOB, settings = {} } = given;
+  mustBeJobName('handlers.name', name);
+  mustBeSettingNames('handlers.settings', settings);
+  return Object.freeze({ name, settings: Object.freeze({ ...settings }) });
 }
 
 function compileExitCode(value: boolean | number | undefined): number | undefined {

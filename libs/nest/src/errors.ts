@@ -1,6 +1,9 @@
 import { defineErrors, error } from '@weir/core';
 
-/** Every error that @weir/nest throws by itself. All are `invalid`: an option, a decorator or a call is wrong; trying again cannot help. */
+/**
+ * Every error that @weir/nest throws by itself. Nearly all are `invalid`: an option, a decorator or a call is wrong; trying again cannot
+ * help. Those of kind `data` name the record.
+ */
 export const nestErrors = defineErrors({
   optionUnknown: error({
     code: 'NEST_OPTION_UNKNOWN',
@@ -82,7 +85,7 @@ export const nestErrors = defineErrors({
     message: (c: { applicationId: string; jobs: readonly string[] }) =>
       `The jobs ${c.jobs.join(', ')} share the applicationId "${c.applicationId}", ` +
       'which names consumer group, transactional ids and internal topics: they would fence each other.',
-    advice: 'Give each job its own: @StreamJob({ name, settings: { applicationId } }).',
+    advice: 'Give each job its own: @StreamJob({ name, settings: { applicationId } }), or handlers: { settings } of StreamModule for handlers.',
     example: { applicationId: 'alerts', jobs: ['temperature-alerts', 'humidity-alerts'] },
   }),
   injectOutsideDefine: error({
@@ -109,6 +112,125 @@ export const nestErrors = defineErrors({
       'when its dependencies were not resolved yet.',
     advice: 'Hand the factory to an operator and do not call it in define.',
     example: { className: 'TemperatureChangeAlert', job: 'temperature-alerts' },
+  }),
+  transportTooLate: error({
+    code: 'NEST_TRANSPORT_TOO_LATE',
+    kind: 'invalid',
+    message: (c: { handlers: readonly string[] }) =>
+      `StreamTransport was connected after the jobs were made, so that its handlers would not run: ${c.handlers.join(', ')}.`,
+    advice: 'Call app.connectMicroservice({ strategy: app.get(StreamTransport) }) before app.init() and app.listen().',
+    example: { handlers: ['TemperatureController.onReading'] },
+  }),
+  handlerUnsupported: error({
+    code: 'NEST_HANDLER_UNSUPPORTED',
+    kind: 'invalid',
+    message: (c: { handler: string; problem: string; advice: string }) => `The handler ${c.handler} cannot run in a task: ${c.problem}.`,
+    advice: (c) => c.advice,
+    example: {
+      handler: 'TemperatureController.onReading',
+      problem: '@UseGuards(AuthGuard) is bound to it',
+      advice: 'Check the record in the handler.',
+    },
+  }),
+  handlerWithoutPattern: error({
+    code: 'NEST_HANDLER_WITHOUT_PATTERN',
+    kind: 'invalid',
+    message: (c: { handler: string }) => `The handler ${c.handler} carries @StreamHandler, and no @EventPattern that says which topic it reads.`,
+    advice: 'Write @EventPattern(topic) above @StreamHandler.',
+    example: { handler: 'TemperatureController.onReading' },
+  }),
+  handlerOnSeveralTransports: error({
+    code: 'NEST_HANDLER_ON_SEVERAL_TRANSPORTS',
+    kind: 'invalid',
+    message: (c: { handler: string; transports: readonly string[] }) =>
+      `The handler ${c.handler} carries @StreamHandler, and Nest offers it to ${c.transports.join(' and ')} as well.`,
+    advice: 'Name the one that is meant: @EventPattern(topic, STREAM_TRANSPORT). A strategy of your own without a transportId is offered every handler: give it one.',
+    example: { handler: 'TemperatureController.onReading', transports: ['ServerKafka'] },
+  }),
+  handlerUnanswered: error({
+    code: 'NEST_HANDLER_UNANSWERED',
+    kind: 'invalid',
+    message: (c: { handler: string; decorator: string; problem: string; advice: string }) =>
+      `${c.handler} carries ${c.decorator} and is offered to StreamTransport: ${c.problem}.`,
+    advice: (c) => c.advice,
+    example: {
+      handler: 'SumController.sum',
+      decorator: '@MessagePattern',
+      problem: 'a log has no replies',
+      advice: 'Name the transport that answers: @MessagePattern(pattern, Transport.TCP).',
+    },
+  }),
+  handlersDiffer: error({
+    code: 'NEST_HANDLERS_DIFFER',
+    kind: 'invalid',
+    message: (c: { topic: string; option: string; handlers: readonly string[]; values: readonly string[] }) =>
+      `The handlers ${c.handlers.join(' and ')} read the topic ${c.topic} together, and differ in ${c.option}: ${c.values.join(' and ')}.`,
+    advice: 'Give both the same; a value that only one of them understands is for that one to decode.',
+    example: { topic: 'sensor-readings', option: 'key', handlers: ['A.on', 'B.on'], values: ['utf8 version 1', 'bytes version 1'] },
+  }),
+  handlerFailed: error({
+    code: 'NEST_HANDLER_FAILED',
+    kind: 'data',
+    message: (c: { handler: string; topic: string; partition: number; offset: number; problem: string }) =>
+      `The handler ${c.handler} threw at the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
+    advice: 'Correct the handler; the job goes on at this record when it starts again.',
+    example: { handler: 'TemperatureController.onReading', topic: 'sensor-readings', partition: 2, offset: 17, problem: 'x is not a function' },
+  }),
+  handlerResult: error({
+    code: 'NEST_HANDLER_RESULT',
+    kind: 'invalid',
+    message: (c: { handler: string; topic: string; partition: number; offset: number; problem: string; advice: string }) =>
+      `The handler ${c.handler} returned ${c.problem}, at the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
+    advice: (c) => c.advice,
+    example: {
+      handler: 'TemperatureController.onReading',
+      topic: 'sensor-readings',
+      partition: 2,
+      offset: 17,
+      problem: 'a promise',
+      advice: 'Return the value itself.',
+    },
+  }),
+  keyMissing: error({
+    code: 'NEST_KEY_MISSING',
+    kind: 'data',
+    message: (c: { handlers: readonly string[]; topic: string; partition: number; offset: number }) =>
+      `${c.handlers.join(' and ')} keep state by the keys of records, and the record of ${c.topic} partition ${c.partition} at offset ${c.offset} has none.`,
+    advice: 'Produce records with a key; or key the stream by a part of the value, in a job with keyBy.',
+    example: { handlers: ['TemperatureController.onReading'], topic: 'sensor-readings', partition: 2, offset: 17 },
+  }),
+  keyUndecodable: error({
+    code: 'NEST_KEY_UNDECODABLE',
+    kind: 'data',
+    message: (c: { topic: string; partition: number; offset: number; codec: string; problem: string; bytes: string }) =>
+      `Cannot decode the key of the record of ${c.topic} partition ${c.partition} at offset ${c.offset} as ${c.codec}: ${c.problem}. ` +
+      `It begins with the bytes (hex) ${c.bytes}.`,
+    advice: 'Correct the producer, or give the handlers of this topic the codec of its keys.',
+    example: { topic: 'sensor-readings', partition: 2, offset: 17, codec: 'utf8', problem: 'bytes that are not UTF-8', bytes: 'fffe8001' },
+  }),
+  stateUndeclared: error({
+    code: 'NEST_STATE_UNDECLARED',
+    kind: 'invalid',
+    message: (c: { handler: string; state: string; declared: string }) =>
+      `The handler ${c.handler} asked its context for the state "${c.state}", which its @StreamHandler does not list. Listed: ${c.declared}.`,
+    advice: 'List the descriptor by `state`, and ask with that very object: keep it in a constant.',
+    example: { handler: 'TemperatureController.onReading', state: 'last', declared: 'count' },
+  }),
+  contextOutsideCall: error({
+    code: 'NEST_CONTEXT_OUTSIDE_CALL',
+    kind: 'invalid',
+    message: (c: { handler: string; asked: string }) =>
+      `The context of the handler ${c.handler} was asked for its ${c.asked} when the call had returned, so that there is no record.`,
+    advice: 'Take out what is to be kept while the handler runs.',
+    example: { handler: 'TemperatureController.onReading', asked: 'key' },
+  }),
+  recordLost: error({
+    code: 'NEST_RECORD_LOST',
+    kind: 'internal',
+    message: (c: { topic: string; problem: string }) =>
+      `The record that a handler of the topic ${c.topic} is to see is not known: it was called ${c.problem}.`,
+    advice: 'Please report this as a fault of Weir.',
+    example: { topic: 'sensor-readings', problem: '9 times for a chunk of 8 records' },
   }),
   startAfterStop: error({
     code: 'NEST_START_AFTER_STOP',

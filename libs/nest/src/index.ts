@@ -1,6 +1,9 @@
 export * from './stream.module.js';
 export * from './stream-job.decorator.js';
 export * from './inject.js';
+export { STREAM_TRANSPORT, StreamHandler } from './handlers/stream-handler.decorator.js';
+export type { AnyStateDescriptor, HandlerResult, StreamHandlerOptions } from './handlers/stream-handler.decorator.js';
+export { StreamContext } from './handlers/stream-context.js';
 export * from './options.js';
 export * from './stream-runner.js';
 export * from './stream-transport.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { JobDefinition } from '@weir/core';
+import type { JobDefinition, LogFactory } from '@weir/core';
 import { describeValue } from './describe-value.js';
 import { nestErrors } from './errors.js';
 import { decoratedClasses, streamJobOptions } from './stream-job.decorator.js';
@@ -13,6 +13,8 @@ export interface FoundJob {
   readonly className: string;
   readonly definition: JobDefinition;
   readonly moduleRef: ModuleRef;
+  /** Puts something between the job and its log. */
+  readonly aroundLog?: (log: LogFactory) => LogFactory;
 }
 
 export interface Exploration {
@@ -34,8 +36,11 @@ export class JobExplorer {
     this.#modules = modules;
   }
 
-  /** @throws WeirError `invalid` for a decorated class that cannot be a job, for a name taken twice, and when all were forgotten */
-  explore(): Exploration {
+  /**
+   * @param others jobs that come from elsewhere, whose names count as well
+   * @throws WeirError `invalid` for a decorated class that cannot be a job, for a name taken twice, and when all were forgotten
+   */
+  explore(others: readonly FoundJob[] = []): Exploration {
     const configured = [...this.#modules.values()].filter((module) => module.providers.has(STREAM_OPTIONS)).length;
     if (configured > 1) throw nestErrors.moduleTwice({ count: configured });
 
@@ -47,6 +52,7 @@ export class JobExplorer {
       provided.add(found.target);
       jobs.push(foundJob(wrapper, found.target, found.options));
     }
+    jobs.push(...others);
     mustHaveOwnNames(jobs);
     const forgotten = decoratedClasses()
       .filter((target) => !provided.has(target))

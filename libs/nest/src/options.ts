@@ -23,12 +23,21 @@ export interface StreamModuleOptions extends Omit<JobSettings, 'state'> {
    * first. Default false: the process lives on, `/health/live` answers 503 with the reason, and the exit code is 1 whenever it ends.
    */
   readonly exitOnFailure?: boolean | number | undefined;
+  /** The job that runs the handlers of StreamTransport (@StreamHandler). */
+  readonly handlers?: StreamHandlersOptions | undefined;
   /** HTTP routes, or false for none. Default: under `/`, beyond loopback without the job overview. */
   readonly http?: StreamHttpOptions | false | undefined;
 }
 
 export interface StateWithSettings extends StateSettings {
   readonly backend: StateBackendFactory;
+}
+
+export interface StreamHandlersOptions {
+  /** Name of the job: letters, digits, `.`, `_`, `-`; at most 100. Default `handlers`. */
+  readonly name?: string | undefined;
+  /** Settings of this job alone, over those of the module. */
+  readonly settings?: Partial<JobSettings> | undefined;
 }
 
 export interface StreamHttpOptions {
@@ -58,6 +67,11 @@ export interface CompiledHttp {
   readonly token: string | undefined;
 }
 
+export interface CompiledHandlers {
+  readonly name: string;
+  readonly settings: Partial<JobSettings>;
+}
+
 export interface CompiledStreamOptions {
   readonly settings: JobSettings;
   readonly log: LogFactory;
@@ -68,6 +82,7 @@ export interface CompiledStreamOptions {
   readonly autoStart: boolean;
   /** Ends the process when a job has failed; undefined lets it live on. */
   readonly exitCodeOnFailure: number | undefined;
+  readonly handlers: CompiledHandlers;
   /** Undefined when there are no routes. */
   readonly http: CompiledHttp | undefined;
 }

@@ -1,8 +1,6 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { JobDefinition, JobSettings } from '@weir/core';
-import { mustBeSettingNames } from './compile-options.js';
-import { describeValue } from './describe-value.js';
-import { nestErrors } from './errors.js';
+import { mustBeJobName, mustBeSettingNames } from './compile-options.js';
 
 export interface StreamJobOptions {
   /** Name of the job: letters, digits, `.`, `_`, `-`; at most 100. */
@@ -13,7 +11,6 @@ export interface StreamJobOptions {
 
 type JobClass = new (...dependencies: never[]) => JobDefinition;
 
-const NAME = /^[A-Za-z0-9._-]{1,100}$/;
 const Metadata = DiscoveryService.createDecorator<StreamJobOptions>();
 const decorated = new Set<Function>();
 
@@ -24,10 +21,7 @@ const decorated = new Set<Function>();
 export function StreamJob(options: StreamJobOptions): (target: JobClass) => void {
   return (target) => {
     const name: unknown = options?.name;
-    if (typeof name !== 'string' || !NAME.test(name)) {
-      const expected = 'letters, digits, ".", "_", "-", at most 100';
-      throw nestErrors.optionWrong({ option: `@StreamJob name of ${target.name}`, expected, actual: describeValue(name) });
-    }
+    mustBeJobName(`@StreamJob name of ${target.name}`, name);
     const { settings } = options;
     if (settings !== undefined) mustBeSettingNames(`@StreamJob(${name}).settings`, settings);
     Metadata(Object.freeze({ name, settings: Object.freeze({ ...settings }) }))(target);

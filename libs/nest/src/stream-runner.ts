@@ -1,10 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { isTerminal, isWeirError } from '@weir/core';
 import type { CreateJob, Job, JobOutcome, JobOverview, JobPorts, JobSettings, Telemetry } from '@weir/core';
 import { jobSettings } from './compile-options.js';
 import { causeChain } from './error-text.js';
 import { nestErrors } from './errors.js';
+import { HandlerExplorer } from './handlers/handler-explorer.js';
+import { HandlerJob } from './handlers/handler-job.js';
 import { InjectionScope } from './inject.js';
 import { JobExplorer } from './job-explorer.js';
 import type { FoundJob } from './job-explorer.js';
@@ -56,6 +59,8 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
   readonly #host: ProcessHost;
   readonly #lines: LogLines;
   readonly #explorer: JobExplorer;
+  readonly #handlers: HandlerExplorer;
+  readonly #moduleRef: ModuleRef;
   readonly #ports: JobPorts;
   #state: State = { is: 'IDLE' };
   #unobserve: () => void = () => undefined;
@@ -66,6 +71,8 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(PROCESS_HOST) host: ProcessHost,
     @Inject(STREAM_LOGGER) lines: LogLines,
     explorer: JobExplorer,
+    handlers: HandlerExplorer,
+    moduleRef: ModuleRef,
     feed: JobStatusFeed,
   ) {
     this.#options = options;
@@ -73,6 +80,8 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     this.#host = host;
     this.#lines = lines;
     this.#explorer = explorer;
+    this.#handlers = handlers;
+    this.#moduleRef = moduleRef;
     const { log, state, clock } = options;
     feed.timedBy(() => clock.wall());
     const own = guarded(options.telemetry, lines);
@@ -142,9 +151,7 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #prepare(): Promise<void> {
     try {
-      const { jobs: found, forgotten } = this.#explorer.explore();
-      if (found.length === 0) this.#lines.warn('No provider carries @StreamJob: there is no job to run');
-      for (const name of forgotten) this.#lines.warn(`${name} carries @StreamJob, but no module provides it: it does not run`);
+      const found = this.#find();
       const settings = found.map((job) => jobSettings(this.#options.settings, job.options.settings ?? {}));
       mustHaveOwnApplicationIds(found, settings);
       const jobs: Job[] = [];
@@ -158,9 +165,25 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
+  /** The jobs of the application, the one of its handlers last; says what does not run. */
+  #find(): readonly FoundJob[] {
+    const { handlers, warnings } = this.#handlers.explore();
+    const { jobs, forgotten } = this.#explorer.explore(handlers.length > 0 ? [this.#handlersJob(new HandlerJob(handlers))] : []);
+    if (jobs.length === 0) this.#lines.warn('No provider carries @StreamJob: there is no job to run');
+    for (const name of forgotten) this.#lines.warn(`${name} carries @StreamJob, but no module provides it: it does not run`);
+    for (const warning of warnings) this.#lines.warn(warning);
+    return jobs;
+  }
+
+  #handlersJob(definition: HandlerJob): FoundJob {
+    const { handlers: options } = this.#options;
+    return { options, className: 'the handlers', definition, moduleRef: this.#moduleRef, aroundLog: (log) => definition.around(log) };
+  }
+
   async #make(found: FoundJob, settings: JobSettings): Promise<Job> {
     const scope = new InjectionScope(found.options.name, found.moduleRef);
-    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, this.#ports);
+    const ports = found.aroundLog === undefined ? this.#ports : { ...this.#ports, log: found.aroundLog(this.#ports.log) };
+    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, ports);
     await scope.resolve();
     return job;
   }

@@ -4,6 +4,8 @@ import type { Job, JobOverview } from '@weir/core';
 import { ReplaySubject } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { causeChain } from './error-text.js';
+import { HandlerExplorer } from './handlers/handler-explorer.js';
+import { STREAM_TRANSPORT } from './handlers/stream-handler.decorator.js';
 import { JobStatusFeed } from './job-status-feed.js';
 import type { JobStatusEvent } from './job-status-feed.js';
 import type { LogLines } from './log-lines.js';
@@ -17,8 +19,8 @@ import { STREAM_LOGGER } from './tokens.js';
  *   await app.startAllMicroservices();
  *
  * It is a face of the runner and has no state of jobs itself. It has the shape of a strategy without importing the package, which an
- * application without microservices need not install. Records reach a job through its topology, never through message handlers:
- * handlers that a hybrid application registers for its other transports are taken and left alone.
+ * application without microservices need not install. Handlers that carry @EventPattern and @StreamHandler run in a job of their own,
+ * which calls them itself (handlers/handler-job.ts); what Nest passes to `addHandler` is wrapped in promises, and is not called.
  *
  * Status, of all jobs together; the first line that fits:
  *
@@ -42,15 +44,17 @@ export type StreamTransportEvents = {
 @Injectable()
 export class StreamTransport {
   /** Handlers with a transport of their own are not even offered to this one. */
-  readonly transportId = Symbol('weir');
+  readonly transportId = STREAM_TRANSPORT;
   readonly #runner: StreamRunner;
   readonly #lines: LogLines;
+  readonly #handlers: HandlerExplorer;
   readonly #status = new ReplaySubject<StreamTransportStatus>(1);
   readonly #listeners: { readonly event: string; readonly callback: (event: JobStatusEvent) => void }[] = [];
   #last: StreamTransportStatus | undefined;
 
-  constructor(runner: StreamRunner, feed: JobStatusFeed, @Inject(STREAM_LOGGER) lines: LogLines) {
+  constructor(runner: StreamRunner, feed: JobStatusFeed, handlers: HandlerExplorer, @Inject(STREAM_LOGGER) lines: LogLines) {
     this.#runner = runner;
+    this.#handlers = handlers;
     this.#lines = lines;
     feed.events.subscribe((event) => this.#changed(event));
   }
@@ -86,8 +90,9 @@ export class StreamTransport {
     return this.#runner.jobs as T;
   }
 
+  /** Nest offers a handler. @throws WeirError `invalid` NEST_TRANSPORT_TOO_LATE if the jobs were made without it */
   addHandler(): void {
-    // See above: records do not pass through message handlers.
+    this.#handlers.offered();
   }
 
   #changed(event: JobStatusEvent): void {

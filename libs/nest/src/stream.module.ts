@@ -1,9 +1,10 @@
 import { Logger, Module } from '@nestjs/common';
 import type { DynamicModule, InjectionToken, Provider } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { DiscoveryModule, MetadataScanner } from '@nestjs/core';
 import { createJob } from '@weir/core';
 import { compileAsyncOptions, compileHttp, compileOptions } from './compile-options.js';
 import { nestErrors } from './errors.js';
+import { HandlerExplorer } from './handlers/handler-explorer.js';
 import { routesUnder } from './http/routes.js';
 import { JobExplorer } from './job-explorer.js';
 import { JobStatusFeed } from './job-status-feed.js';
@@ -73,6 +74,8 @@ function definition(
       { provide: PROCESS_HOST, useValue: thisProcess },
       { provide: STREAM_LOGGER, useFactory: () => new Logger('Weir') },
       JobExplorer,
+      MetadataScanner,
+      HandlerExplorer,
       JobStatusFeed,
       StreamRunner,
       StreamTransport,

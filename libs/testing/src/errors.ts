@@ -1,6 +1,12 @@
 import { defineErrors, error } from '@weir/core';
 
-/** Every error that this lib itself raises: those of the in-memory log, which a job meets as it would meet Kafka's, then those of specs. */
+/** What was done with a store when something went wrong: words that complete "while ...". */
+export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
+
+/**
+ * Every error that this lib itself raises: those of the in-memory log and the simulated disk, which a job meets as it would meet
+ * Kafka's and RocksDB's, then those of specs.
+ */
 export const errors = defineErrors({
   partitionMissing: error({
     code: 'LOG_PARTITION_MISSING',
@@ -118,6 +124,81 @@ export const errors = defineErrors({
     message: (c: { act: string; clientId: string }) => `Cannot ${c.act}: log client ${c.clientId} was closed.`,
     advice: 'Open another one.',
     example: { act: 'append', clientId: 'app-1' },
+  }),
+  stateLocked: error({
+    code: 'STATE_LOCKED',
+    kind: 'retry',
+    message: (c: { act: StoreAct; store: string; waitedMs: number }) =>
+      `While ${c.act} the store ${c.store} of the simulated disk: another opener holds its lock, and kept it for the ${c.waitedMs} ms waited.`,
+    advice: 'Close it where it is open, or kill the process that has it.',
+    example: { act: 'opening', store: 'app/0/0-1', waitedMs: 300 },
+  }),
+  stateWriteFailed: error({
+    code: 'STATE_WRITE_FAILED',
+    kind: 'restart-task',
+    message: (c: { store: string; found: string }) => `While writing the store ${c.store} of the simulated disk: ${c.found}.`,
+    advice: 'A spec has planned this; the task starts again from its last commit.',
+    example: { store: 'app/0/0-1', found: 'no space left on device' },
+  }),
+  stateScopeInvalid: error({
+    code: 'STATE_SCOPE_INVALID',
+    kind: 'invalid',
+    message: (c: { part: string; expected: string; actual: string }) =>
+      `The ${c.part} of a store names its directory and must be ${c.expected}, and ${c.actual} came.`,
+    advice: 'Set an application id of the allowed characters.',
+    example: { part: 'applicationId', expected: '1 to 100 of A-Z a-z 0-9 . _ -, neither "." nor ".."', actual: '"../etc"' },
+  }),
+  stateTooManyStores: error({
+    code: 'STATE_TOO_MANY_STORES',
+    kind: 'internal',
+    message: (c: { store: string; maxStores: number }) =>
+      `Opening the store ${c.store} would make more than the ${c.maxStores} that the backend was opened for.`,
+    advice: 'Open the backend for as many stores as will be open at once.',
+    example: { store: 'app/0/0-1', maxStores: 4 },
+  }),
+  stateClosed: error({
+    code: 'STATE_CLOSED',
+    kind: 'internal',
+    message: (c: { act: StoreAct; store: string }) => `While ${c.act} the store ${c.store} of the simulated disk: it is closed.`,
+    advice: 'Open it anew.',
+    example: { act: 'reading', store: 'app/0/0-1' },
+  }),
+  stateStillOpen: error({
+    code: 'STATE_STILL_OPEN',
+    kind: 'internal',
+    message: (c: { store: string }) => `Destroying the store ${c.store} needs it closed, and this process has it open.`,
+    advice: 'Close it first.',
+    example: { store: 'app/0/0-1' },
+  }),
+  stateKeyMissing: error({
+    code: 'STATE_KEY_MISSING',
+    kind: 'internal',
+    message: (c: { store: string; row: number }) => `A batch for the store ${c.store} has a null key in row ${c.row}; nothing of it was written.`,
+    advice: 'Give every row a key.',
+    example: { store: 'app/0/0-1', row: 17 },
+  }),
+  statePositionInvalid: error({
+    code: 'STATE_POSITION_INVALID',
+    kind: 'internal',
+    message: (c: { store: string; field: string; expected: string; actual: string }) =>
+      `The ${c.field} of a position for the store ${c.store} must be ${c.expected}, and ${c.actual} came; nothing was written.`,
+    advice: 'Look for where the position comes from.',
+    example: { store: 'app/0/0-1', field: 'offset', expected: 'a whole number from 0', actual: '-1' },
+  }),
+  statePositionRegressed: error({
+    code: 'STATE_POSITION_REGRESSED',
+    kind: 'internal',
+    message: (c: { store: string; held: string; given: string }) =>
+      `The store ${c.store} holds everything up to ${c.held} of its changelog, and a batch would set it to ${c.given}; nothing was written.`,
+    advice: 'Destroy the store before it follows another log, or an earlier place of this one.',
+    example: { store: 'app/0/0-1', held: 'offset 20 of topic id aaaa', given: 'offset 19 of topic id aaaa' },
+  }),
+  diskNameAmbiguous: error({
+    code: 'DISK_NAME_AMBIGUOUS',
+    kind: 'invalid',
+    message: (c: { name: string; stores: string }) => `Several stores of the simulated disk are called ${c.name}: ${c.stores}.`,
+    advice: 'Ask by the whole name of one of them.',
+    example: { name: '0-1', stores: 'app/0/0-1, app/1/0-1' },
   }),
   clockStandsStill: error({
     code: 'CLOCK_STANDS_STILL',

@@ -24,6 +24,14 @@ export interface Codec<T> {
   decode(buffer: Buffer, start: number, end: number): T;
 }
 
+/**
+ * What encodes values of this type, be it made for wider ones. TypeScript compares methods both ways; a codec that is for narrower
+ * values is refused only where this is asked for, too.
+ */
+export interface Encodes<T> {
+  readonly encode: (value: T, out: ByteWriter) => void;
+}
+
 /** Value type of a codec. */
 export type Decoded<C> = C extends Codec<infer T> ? T : never;
 

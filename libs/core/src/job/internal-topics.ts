@@ -10,7 +10,7 @@ import type { TopicSpec } from '../ports/log.js';
  *   consumer group     <application id>
  *
  * The numbers of changelogs and ids stand last and in a fixed count, so that no two applications share one, even where one's id begins
- * with the other's.
+ * with the other's. For the same reason the name of a shuffle has no number followed by "-" (topology/stream-builder.ts).
  */
 export const changelogTopic = (applicationId: string, incarnation: Incarnation, subTopology: number): string =>
   `${applicationId}-${incarnation}-${subTopology}-changelog`;

@@ -175,6 +175,14 @@ describe('K1: an entry that is dirty or frozen is never evicted', () => {
     expect(rig.store.reads.flat()).toHaveLength(20);
   });
 
+  it('while clean ones around it are', () => {
+    const rig = new Rig(1, utf8);
+    rig.write('s1', 1);
+    for (let i = 0; i < 20; i++) rig.batch([`other-${i}`]);
+    expect(rig.read('s1')).toBe(1);
+    expect(rig.table.size).toBe(1);
+  });
+
   it('while its change is in a commit under way', () => {
     const rig = new Rig(1, utf8);
     rig.write('s1', 1);

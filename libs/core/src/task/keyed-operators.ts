@@ -76,6 +76,12 @@ function keyOf(node: KeyByNode, value: unknown, context: RecordContext): unknown
   throw errors.keyNull({ operator: node.name, topic, partition, offset });
 }
 
+/** What the key's codec threw, with the place; a key that lies elsewhere is told as it is. */
+function keyUnencodable(thrown: unknown, { name, keyCodec }: KeyByNode, { topic, partition, offset }: RecordContext): unknown {
+  if (isWeirError(thrown)) return thrown;
+  return errors.outputUnencodable({ target: `the key of ${name}`, codec: keyCodec.id, problem: problemOf(thrown), topic, partition, offset }, thrown);
+}
+
 /** keyBy on a topic that is partitioned by the key already. */
 export class KeyByOperator implements Receiver {
   constructor(
@@ -85,7 +91,12 @@ export class KeyByOperator implements Receiver {
   ) {}
 
   receive(value: unknown): void {
-    this.gather.gather(keyOf(this.node, value, this.context), value);
+    const key = keyOf(this.node, value, this.context);
+    try {
+      this.gather.gather(key, value);
+    } catch (thrown) {
+      throw keyUnencodable(thrown, this.node, this.context);
+    }
   }
 }
 

@@ -32,11 +32,11 @@ export class RestoreTracker {
     this.#overview = { fromLocalState, rebuildReason, records: 0, remaining: 0, etaMs: 0 };
   }
 
-  progressed({ records, remaining }: RestoreProgress): void {
+  progressed({ records, offsets, remaining }: RestoreProgress): void {
     const now = this.clock.monotonic();
     const elapsedMs = now - this.#began;
     const rate = elapsedMs > 0 ? (records / elapsedMs) * 1000 : 0;
-    const etaMs = remaining === 0 || rate === 0 ? 0 : Math.round((remaining / rate) * 1000);
+    const etaMs = offsets === 0 ? 0 : Math.round((remaining / offsets) * elapsedMs);
     this.#overview = { ...this.#overview!, records, remaining, etaMs };
     if (remaining > 0 && now - this.#lastReport < REPORT_EVERY_MS) return;
     this.#lastReport = now;

@@ -2,10 +2,11 @@ import { decodeEpochRecord, type EpochRecord } from '../checkpoint/epoch-record.
 import { planRestore, type RestorePlan } from '../checkpoint/restore-plan.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
+import type { Offset } from '../model/brands.js';
 import { RecordColumns } from '../model/record-columns.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, PartitionEnds } from '../ports/log.js';
-import type { StateBackend, StateStore, StoreScope } from '../ports/state-backend.js';
+import type { StateBackend, StateStore, StorePosition, StoreScope } from '../ports/state-backend.js';
 import { decodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import type { Signal } from './signal.js';
@@ -44,6 +45,8 @@ export interface RestoreParts {
 
 export interface RestoreProgress {
   readonly records: number;
+  /** Changelog offsets read: more than records where it was compacted. */
+  readonly offsets: number;
   /** Changelog offsets still to read. */
   readonly remaining: number;
 }
@@ -117,17 +120,28 @@ async function openStore(parts: RestoreParts, ends: PartitionEnds): Promise<{ re
   return { store, plan };
 }
 
+/** Closes the store if the log cannot be asked: left open, it would be locked to every later attempt. */
 async function decide({ log, clock, changelog }: RestoreParts, store: StateStore, ends: PartitionEnds): Promise<RestorePlan> {
   const { position } = store;
   const { topicId, deleteRetentionMs } = changelog;
-  const epochEnd = position === undefined ? undefined : await log.epochEnd(changelog, position.leaderEpoch);
-  return planRestore({ position, ends, topicId, epochEnd, deleteRetentionMs, now: clock.wall() });
+  try {
+    const epochEnd = position === undefined ? undefined : await log.epochEnd(changelog, position.leaderEpoch);
+    return planRestore({ position, ends, topicId, epochEnd, deleteRetentionMs, now: clock.wall() });
+  } catch (thrown) {
+    await store.close();
+    throw thrown;
+  }
 }
 
 /** Step 3. False if it was canceled. */
 async function replay(parts: RestoreParts, store: StateStore, { from }: RestorePlan, ends: PartitionEnds): Promise<boolean> {
   const { log, changelog, clock, signal } = parts;
   const end = ends.lastStable;
+  // Until its end is reached, the store is as old as what it is built on: tombstones that it has not come to may be as old (trap 8).
+  const basis = store.position?.writtenAt ?? clock.wall();
+  const positionAt = (next: Offset): StorePosition => {
+    return { offset: next, topicId: changelog.topicId, leaderEpoch: ends.leaderEpoch, writtenAt: next < end ? basis : clock.wall() };
+  };
   const reader = log.openReader({ wake: signal.raise, bufferBytes: RESTORE_BUFFER_BYTES });
   let records = 0;
   let position = from;
@@ -142,14 +156,14 @@ async function replay(parts: RestoreParts, store: StateStore, { from }: RestoreP
       }
       position = chunk.nextOffset;
       records += chunk.records.count;
-      await store.apply(chunk.records, { offset: position, topicId: changelog.topicId, leaderEpoch: ends.leaderEpoch, writtenAt: clock.wall() });
-      parts.onProgress({ records, remaining: Math.max(0, end - position) });
+      await store.apply(chunk.records, positionAt(position));
+      parts.onProgress({ records, offsets: position - from, remaining: Math.max(0, end - position) });
     }
     if (store.position === undefined && end > 0) {
       // An emptied changelog: the position says that this was seen.
-      await store.apply(new RecordColumns(), { offset: end, topicId: changelog.topicId, leaderEpoch: ends.leaderEpoch, writtenAt: clock.wall() });
+      await store.apply(new RecordColumns(), positionAt(end));
     }
-    parts.onProgress({ records, remaining: 0 });
+    parts.onProgress({ records, offsets: position - from, remaining: 0 });
     return true;
   } finally {
     await reader.close();
@@ -162,8 +176,8 @@ function readTruth({ changelog }: RestoreParts, store: StateStore, ends: Partiti
   const epochBytes = store.get(EPOCH_RECORD_KEY);
   const catalogueBytes = store.get(STATE_CATALOGUE_KEY);
   if (epochBytes === undefined) {
-    const first = store.scan(Buffer.alloc(0)).next();
-    if (first.done !== true) throw errors.stateWithoutOffsets({ changelog: name, records: ends.lastStable - ends.start });
+    // A loop, so that leaving it lets go of the scan.
+    for (const _ of store.scan(Buffer.alloc(0))) throw errors.stateWithoutOffsets({ changelog: name, records: ends.lastStable - ends.start });
     return { record: undefined, catalogue: undefined };
   }
   return {

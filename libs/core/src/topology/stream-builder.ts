@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.js';
-import { errors } from '../errors/errors.js';
+import { errors, show } from '../errors/errors.js';
+import { PARTITIONER_NAMES } from '../model/partitioner.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
 import type {
   Collector,
@@ -27,7 +28,7 @@ import {
   sourcesOf,
   type StatelessFunction,
 } from './graph.js';
-import type { KeyByOptions, SourceOptions, Topic } from './topic.js';
+import type { KeyByOptions, SourceOptions, Topic, TopicTaking } from './topic.js';
 
 /** What a job definition builds its streams with. */
 export interface StreamBuilder {
@@ -85,7 +86,7 @@ export class Stream<K, V> {
 
   /** A rich function without keys: operator state, side outputs. */
   process<R>(name: string, factory: () => ProcessFunction<V, R>): ProcessedStream<K, R> {
-    const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory as () => ProcessFunction<unknown, unknown> }));
+    const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory }));
     return new ProcessedStream(this.builder, node);
   }
 
@@ -98,7 +99,7 @@ export class Stream<K, V> {
    * Writes the values to a topic, each with its key, timestamp and headers.
    * @param name names the sink in messages and metrics; unique in the job
    */
-  sink(name: string, to: Topic<NonNullable<K>, V>): void {
+  sink(name: string, to: TopicTaking<NonNullable<K>, V>): void {
     this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to }));
   }
 }
@@ -218,7 +219,7 @@ export class ConnectedStream<K, V, B> {
 
   process<R>(name: string, factory: () => KeyedBroadcastProcess<K, V, B, R>): ProcessedStream<K, R> {
     const { keyed, broadcast } = this;
-    const made = factory as () => KeyedBroadcastProcess<unknown, unknown, unknown, unknown>;
+    const made = factory;
     return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'broadcastConnect', id, name, input: keyed, broadcast, factory: made })));
   }
 }
@@ -229,6 +230,12 @@ export interface Aggregate<In, Accumulator, Result> {
   add(accumulator: Accumulator, value: In): Accumulator;
   getResult(accumulator: Accumulator): Result;
 }
+
+/**
+ * Names of shuffles, of which job/internal-topics.ts makes `<application id>-<number>-<name>-repartition`. A number followed by "-" within
+ * the name could be taken for that number, and the topic for that of another application whose id begins with this one's.
+ */
+const SHUFFLE_NAME = /^(?!(.*-)?[0-9]+-)[A-Za-z0-9._-]{1,100}$/;
 
 /** Records the nodes that streams add; `build` checks the whole. */
 export class GraphBuilder implements StreamBuilder {
@@ -280,6 +287,7 @@ export class GraphBuilder implements StreamBuilder {
     this.#refuseEndsWithoutEffect();
     this.#refuseTopicReadTwice();
     this.#refuseBroadcastsReadOtherwise();
+    for (const node of this.#nodes) this.#checkNames(node);
     return { job: this.job, nodes: [...this.#nodes] };
   }
 
@@ -312,6 +320,25 @@ export class GraphBuilder implements StreamBuilder {
       const other = this.#nodes.find((node) => !chain.includes(node) && node.kind !== 'broadcastConnect' && inputsOf(node).some((input) => chain.includes(input)));
       if (other !== undefined) throw this.#invalid(`"${other.name}" reads a stream that is broadcast`, 'Read the topic in a job of its own, or connect to the broadcast.');
     }
+  }
+
+  /** Names that types allow and the log does not, or that come from JavaScript or a file. */
+  #checkNames(node: Node): void {
+    if (isShuffle(node) && !SHUFFLE_NAME.test(node.name)) {
+      throw this.#invalid(
+        `shuffle "${node.name}" has a name that no topic can have, or that may end up in another application's topic`,
+        'Use 1 to 100 letters, digits, ".", "_" and "-", with no number followed by "-".',
+      );
+    }
+    if (node.kind === 'sink') this.#checkPartitioner(`topic "${node.topic.topic}"`, node.topic.partitioner, PARTITIONER_NAMES);
+    if (node.kind === 'keyBy' && node.distribution.type === 'already-partitioned') {
+      this.#checkPartitioner(node.name, node.distribution.by.partitioner, ['auto', ...PARTITIONER_NAMES]);
+    }
+  }
+
+  #checkPartitioner(of: string, partitioner: unknown, allowed: readonly string[]): void {
+    if (typeof partitioner === 'function' || allowed.includes(partitioner as string)) return;
+    throw this.#invalid(`${of} names partitioner ${show(partitioner)}`, `Use one of ${allowed.join(', ')} or a function.`);
   }
 
   #invalid(problem: string, advice: string): Error {

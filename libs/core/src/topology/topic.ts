@@ -1,4 +1,4 @@
-import type { Codec } from '../codec/codec.js';
+import type { Codec, Encodes } from '../codec/codec.js';
 import type { PartitionFunction, PartitionerName } from '../model/partitioner.js';
 
 /** A topic with the codecs of its keys and values. */
@@ -9,6 +9,9 @@ export interface Topic<K, V> {
   /** Where records that are written go by their key; null keys take the partitions in turn. Default murmur2, as the Java client. */
   readonly partitioner: PartitionerName | PartitionFunction;
 }
+
+/** A topic that these keys and values can be written to. */
+export type TopicTaking<K, V> = Topic<unknown, unknown> & { readonly key: Encodes<K>; readonly value: Encodes<V> };
 
 /** Describes a topic. Null keys and null values (tombstones) pass as null, whatever the codec. */
 export function topic<K, V>(
@@ -36,7 +39,7 @@ export interface KeyByOptions<V = unknown> {
    * Carries the stream's values through the repartition topic. May be left out right behind a source (also with filters between), whose
    * topic has a codec.
    */
-  readonly value?: Codec<V>;
+  readonly value?: Codec<V> & Encodes<V>;
   /**
    * The topic is partitioned by this very key, so no shuffle is needed. Each key is checked when it enters the cache; one that lies
    * elsewhere stops the job with KEY_ELSEWHERE.

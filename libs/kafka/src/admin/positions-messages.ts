@@ -36,19 +36,21 @@ export interface ListedOffset extends TopicPartition {
 export function decodeListOffsets(answer: Buffer): readonly ListedOffset[] {
   const from = new ProtocolReader(APIS.listOffsets, answer);
   from.int32(); // throttle time
-  return from.array(() => {
-    const topic = from.string();
-    const listed = from.array(() => {
-      const partition = from.int32();
-      const error = from.int16();
-      from.int64(); // timestamp
-      const found = { topic, partition, error, offset: from.int64(), leaderEpoch: from.int32() };
+  return from
+    .array(() => {
+      const topic = from.string();
+      const listed = from.array(() => {
+        const partition = from.int32();
+        const error = from.int16();
+        from.int64(); // timestamp
+        const found = { topic, partition, error, offset: from.int64(), leaderEpoch: from.int32() };
+        from.tags();
+        return found;
+      });
       from.tags();
-      return found;
-    });
-    from.tags();
-    return listed;
-  }).flat();
+      return listed;
+    })
+    .flat();
 }
 
 export function encodeEpochEnd({ topic, partition, leaderEpoch }: LedPartition, asked: number): readonly Buffer[] {
@@ -66,14 +68,16 @@ export interface EpochEnd {
 export function decodeEpochEnd(answer: Buffer): EpochEnd {
   const from = new ProtocolReader(APIS.offsetForLeaderEpoch, answer);
   from.int32(); // throttle time
-  const [end] = from.array(() => {
-    from.string(); // topic
-    return from.array(() => {
-      const error = from.int16();
-      from.int32(); // partition
-      return { error, leaderEpoch: from.int32(), endOffset: from.int64() };
-    });
-  }).flat();
+  const [end] = from
+    .array(() => {
+      from.string(); // topic
+      return from.array(() => {
+        const error = from.int16();
+        from.int32(); // partition
+        return { error, leaderEpoch: from.int32(), endOffset: from.int64() };
+      });
+    })
+    .flat();
   if (end === undefined) throw from.damaged('no partition');
   return end;
 }

@@ -2,7 +2,14 @@ import { offset, partitionName, type Offset, type PartitionEnds, type TopicParti
 import { judgeCode, type Attempt, type Cluster } from '../wire/cluster.js';
 import { CODE, isStaleLeader } from '../wire/error-codes.js';
 import { APIS } from '../wire/wire.js';
-import { decodeEpochEnd, decodeListOffsets, encodeEpochEnd, encodeListOffsets, type ListedOffset, type Which } from './positions-messages.js';
+import {
+  decodeEpochEnd,
+  decodeListOffsets,
+  encodeEpochEnd,
+  encodeListOffsets,
+  type ListedOffset,
+  type Which,
+} from './positions-messages.js';
 
 /**
  * Positions: where partitions begin and end, asked of their leaders.

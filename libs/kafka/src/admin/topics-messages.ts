@@ -33,7 +33,11 @@ const TOPIC_RESOURCE = 2;
 
 export function encodeDescribeTopicConfig(topic: string, names: readonly string[]): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.describeConfigs.flexible);
-  out.count(1).int8(TOPIC_RESOURCE).string(topic).array(names, (name) => out.string(name));
+  out
+    .count(1)
+    .int8(TOPIC_RESOURCE)
+    .string(topic)
+    .array(names, (name) => out.string(name));
   return out.boolean(false).finish(); // without synonyms
 }
 

@@ -23,7 +23,9 @@ export class Topics {
    */
   async ensure(specs: readonly TopicSpec[]): Promise<void> {
     if (specs.length === 0) return;
-    await this.cluster.retrying('Creation', `topics ${specs.map(({ topic }) => topic).join(', ')}`, this.withinMs, () => this.#ensureOnce(specs));
+    await this.cluster.retrying('Creation', `topics ${specs.map(({ topic }) => topic).join(', ')}`, this.withinMs, () =>
+      this.#ensureOnce(specs),
+    );
   }
 
   async #ensureOnce(specs: readonly TopicSpec[]): Promise<Attempt<true>> {

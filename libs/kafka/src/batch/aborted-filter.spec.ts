@@ -52,7 +52,10 @@ describe('records of aborted transactions', () => {
       batch({ base: 6, values: ['kept 2'], producerId: 1 }),
       marker(7, 1, 'commit'),
     ]);
-    const aborted = [{ producerId: 1, firstOffset: 4 }, { producerId: 1, firstOffset: 0 }];
+    const aborted = [
+      { producerId: 1, firstOffset: 4 },
+      { producerId: 1, firstOffset: 0 },
+    ];
     expect(readBack(set, aborted)).toEqual({ values: ['kept 1', 'kept 2'], offsets: [2, 6], position: 8 });
   });
 

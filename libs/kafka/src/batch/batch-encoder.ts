@@ -41,20 +41,24 @@ export function encodeBatch(
   const rows = sizes.rows;
   const plain = Buffer.allocUnsafe(sizes.bytes);
   const end = writeRecords(columns, from, rows, plain);
-  let bytes = plain;
-  if (compression === 'none') {
-    bytes = end === plain.length ? plain : plain.subarray(0, end);
-  } else {
-    const packed = compress(compression, plain.subarray(AT.records, end));
-    bytes = Buffer.allocUnsafe(AT.records + packed.length);
-    packed.copy(bytes, AT.records);
-  }
+  const bytes = compression === 'none' ? plain.subarray(0, end) : pack(compression, plain.subarray(AT.records, end));
   writeHead(bytes, columns, from, rows, compression, producer);
   return { bytes, rows };
 }
 
+/** Room for the head, and the packed records behind it. */
+function pack(compression: Exclude<KafkaCompression, 'none'>, records: Buffer): Buffer {
+  const packed = compress(compression, records);
+  const bytes = Buffer.allocUnsafe(AT.records + packed.length);
+  packed.copy(bytes, AT.records);
+  return bytes;
+}
+
 /** The row whose record takes most, and the most bytes that it can take. */
-export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): { row: number; bytes: number } {
+export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): {
+  row: number;
+  bytes: number;
+} {
   let row = 0;
   let most = -1;
   for (let i = 0; i < count; i++) {
@@ -97,8 +101,15 @@ function writeRecords(columns: RecordColumns, from: number, rows: number, out: B
     if (headerCount < 0) throw new RangeError(`the header block of row ${row} is damaged`);
     const delta = timestamp[row]! - baseTimestamp;
     const length =
-      1 + sizeOfLong(delta) + sizeOfInt(i) + sizeOfInt(keyLength) + (keyLength > 0 ? keyLength : 0) +
-      sizeOfInt(valueLength) + (valueLength > 0 ? valueLength : 0) + sizeOfInt(headerCount) + headersLength;
+      1 +
+      sizeOfLong(delta) +
+      sizeOfInt(i) +
+      sizeOfInt(keyLength) +
+      (keyLength > 0 ? keyLength : 0) +
+      sizeOfInt(valueLength) +
+      (valueLength > 0 ? valueLength : 0) +
+      sizeOfInt(headerCount) +
+      headersLength;
     at = length < 0x40 ? ((out[at] = length << 1), at + 1) : writeInt(out, at, length);
     out[at++] = 0; // attributes: none are defined
     at = writeLong(out, at, delta);

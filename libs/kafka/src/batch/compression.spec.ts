@@ -27,15 +27,18 @@ function zstdBomb(blocks: number, size: number): Buffer {
 }
 
 describe('packed records', () => {
-  it.each(['gzip', 'snappy', 'lz4', ...('zstdCompressSync' in zlib ? (['zstd'] as const) : [])] as const)('come back as they were: %s', (compression) => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 1, maxLength: 2_000 }), fc.integer({ min: 1, max: 200 }), (bytes, times) => {
-        const plain = Buffer.concat(Array.from({ length: times }, () => bytes));
-        expect(unpack(CODECS.indexOf(compression), compress(compression, plain)).equals(plain)).toBe(true);
-      }),
-      { numRuns: 50 },
-    );
-  });
+  it.each(['gzip', 'snappy', 'lz4', ...('zstdCompressSync' in zlib ? (['zstd'] as const) : [])] as const)(
+    'come back as they were: %s',
+    (compression) => {
+      fc.assert(
+        fc.property(fc.uint8Array({ minLength: 1, maxLength: 2_000 }), fc.integer({ min: 1, max: 200 }), (bytes, times) => {
+          const plain = Buffer.concat(Array.from({ length: times }, () => bytes));
+          expect(unpack(CODECS.indexOf(compression), compress(compression, plain)).equals(plain)).toBe(true);
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 
   it('are read from snappy in one raw block, as clients other than Java write it', () => {
     const plain = Buffer.from('raw '.repeat(1_000));
@@ -62,7 +65,12 @@ describe('packed records', () => {
     expect(refuse(LZ4, block)).toMatch(/hold up to \d+ bytes/);
   });
 
-  it.each([['gzip', GZIP], ['snappy', SNAPPY], ['lz4', LZ4], ['zstd', ZSTD]])('of no bytes, or of any bytes, are damaged at worst: %s', (_name, codec) => {
+  it.each([
+    ['gzip', GZIP],
+    ['snappy', SNAPPY],
+    ['lz4', LZ4],
+    ['zstd', ZSTD],
+  ])('of no bytes, or of any bytes, are damaged at worst: %s', (_name, codec) => {
     expect(refuse(codec, Buffer.alloc(0))).toMatch(/^damaged: /);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

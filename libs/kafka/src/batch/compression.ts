@@ -21,7 +21,10 @@ export const MOST_UNPACKED_BYTES = 256 * 1024 * 1024;
 /** Makes the error of the batch at hand. */
 export type Damaged = (problem: string, cause?: unknown) => Error;
 
-type Zstd = { readonly zstdCompressSync?: (bytes: Buffer) => Buffer; readonly zstdDecompressSync?: (bytes: Buffer, options: object) => Buffer };
+type Zstd = {
+  readonly zstdCompressSync?: (bytes: Buffer) => Buffer;
+  readonly zstdDecompressSync?: (bytes: Buffer, options: object) => Buffer;
+};
 const { zstdCompressSync, zstdDecompressSync } = zlib as Zstd; // Node 22.15 and later
 
 /**

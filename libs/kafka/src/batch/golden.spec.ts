@@ -17,7 +17,10 @@ interface Row {
 const T = 1_547_718_199_000;
 const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 const row = (timestamp: number, key: Buffer | null, value: Buffer | null, headers: readonly RecordHeader[] = []): Row => ({
-  timestamp, key, value, headers,
+  timestamp,
+  key,
+  value,
+  headers,
 });
 
 /** The rows of GoldenBatches.java. */
@@ -34,9 +37,7 @@ const ROWS: readonly Row[] = [
     { key: 'null', value: null },
     { key: '\u00fc', value: utf8('') },
   ]),
-  ...Array.from({ length: 200 }, (_, i) =>
-    row(T + i * 37, utf8(`sensor_${i % 7}`), utf8(`sensor_${i % 7},${1547718199 + i},${i % 50}.5`)),
-  ),
+  ...Array.from({ length: 200 }, (_, i) => row(T + i * 37, utf8(`sensor_${i % 7}`), utf8(`sensor_${i % 7},${1547718199 + i},${i % 50}.5`))),
 ];
 
 function readAll(bytes: Buffer): { rows: Row[]; offsets: number[]; position: number } {
@@ -45,7 +46,7 @@ function readAll(bytes: Buffer): { rows: Row[]; offsets: number[]; position: num
   const columns = new RecordColumns();
   const rows: Row[] = [];
   const offsets: number[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     more = reader.read(columns, 50);
     for (let i = 0; i < columns.count; i++) {
       const headers = decodeHeaders(columns.buffer, columns.headersStart[i]!, columns.headersEnd[i]!);
@@ -87,11 +88,14 @@ describe('record batches of the Java client', () => {
     expect(encodeBatch(columnsOf(ROWS), 0, 1_000_000, 'none', producer).bytes.equals(golden('transactional'))).toBe(true);
   });
 
-  it.each<KafkaCompression>(['gzip', 'snappy', 'lz4'])('are no smaller than what is packed here with %s, give or take a quarter, and read back', (compression) => {
-    const { bytes } = encodeBatch(columnsOf(ROWS), 0, 1_000_000, compression, NOBODY);
-    expect(readAll(bytes).rows).toEqual(ROWS);
-    expect(bytes.length).toBeLessThan(golden(compression).length * 1.25);
-  });
+  it.each<KafkaCompression>(['gzip', 'snappy', 'lz4'])(
+    'are no smaller than what is packed here with %s, give or take a quarter, and read back',
+    (compression) => {
+      const { bytes } = encodeBatch(columnsOf(ROWS), 0, 1_000_000, compression, NOBODY);
+      expect(readAll(bytes).rows).toEqual(ROWS);
+      expect(bytes.length).toBeLessThan(golden(compression).length * 1.25);
+    },
+  );
 
   it('have the time of the broker where the topic says so, and offsets above 2^32', () => {
     const { rows, offsets } = readAll(golden('append-time'));
@@ -100,7 +104,10 @@ describe('record batches of the Java client', () => {
     expect(offsets.at(-1)).toBe(5_000_000_000 + ROWS.length - 1);
   });
 
-  it.each([['commit', 77], ['abort', 78]])('of control type %s have no rows, and move the position', (name, offset) => {
+  it.each([
+    ['commit', 77],
+    ['abort', 78],
+  ])('of control type %s have no rows, and move the position', (name, offset) => {
     const { rows, position } = readAll(golden(name));
     expect(rows).toEqual([]);
     expect(position).toBe(offset + 1);

@@ -9,7 +9,13 @@ import { encodeBatch } from './batch-encoder.js';
 import { RecordSetReader } from './record-set-reader.js';
 import { batch, marker, readBack, stamp } from '../spec/batches.js';
 
-const COMPRESSIONS: readonly KafkaCompression[] = ['none', 'gzip', 'snappy', 'lz4', ...('zstdCompressSync' in zlib ? (['zstd'] as const) : [])];
+const COMPRESSIONS: readonly KafkaCompression[] = [
+  'none',
+  'gzip',
+  'snappy',
+  'lz4',
+  ...('zstdCompressSync' in zlib ? (['zstd'] as const) : []),
+];
 const PLAIN = { producerId: -1, producerEpoch: -1, sequence: -1, transactional: false };
 
 const refusal = (bytes: Buffer, from = 0): WeirError => {
@@ -24,13 +30,17 @@ const refusal = (bytes: Buffer, from = 0): WeirError => {
 
 describe('a record set', () => {
   it('is read a limited number of rows at a time, over batches and within them', () => {
-    const set = Buffer.concat([batch({ base: 5, values: ['a', 'b', 'c', 'd'] }), batch({ base: 9, values: ['e'] }), batch({ base: 10, values: ['f', 'g'] })]);
+    const set = Buffer.concat([
+      batch({ base: 5, values: ['a', 'b', 'c', 'd'] }),
+      batch({ base: 9, values: ['e'] }),
+      batch({ base: 10, values: ['f', 'g'] }),
+    ]);
     const reader = new RecordSetReader('topic', 0);
     reader.start(set, 5, []);
     const columns = new RecordColumns();
     const counts: number[] = [];
     const positions: number[] = [];
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       more = reader.read(columns, 3);
       counts.push(columns.count);
       positions.push(reader.position);
@@ -93,7 +103,10 @@ describe('what is written', () => {
         const writer = new RecordWriter();
         for (const { timestamp, key, value, headers } of rows) {
           const block = new ByteWriter();
-          encodeHeaders(headers.map((header) => ({ key: header.key, value: header.value === null ? null : Buffer.from(header.value) })), block);
+          encodeHeaders(
+            headers.map((header) => ({ key: header.key, value: header.value === null ? null : Buffer.from(header.value) })),
+            block,
+          );
           writer.add(timestamp, key, value, block.copy());
         }
         const reader = new RecordSetReader('topic', 0);
@@ -102,7 +115,7 @@ describe('what is written', () => {
         while (row < rows.length) {
           const encoded = encodeBatch(writer.columns, row, limit, compression, PLAIN);
           reader.start(stamp(encoded.bytes, row), row, []);
-          for (let more = true; more; ) {
+          for (let more = true; more;) {
             more = reader.read(columns, 7);
             for (let i = 0; i < columns.count; i++, row++) {
               const { timestamp, key, value, headers } = rows[row]!;
@@ -112,7 +125,9 @@ describe('what is written', () => {
               expect(columns.key(i)).toEqual(key === null ? null : Buffer.from(key));
               expect(columns.value(i)).toEqual(value === null ? null : Buffer.from(value));
               expect(found.map((header) => header.key)).toEqual(headers.map((header) => header.key));
-              expect(found.map((header) => header.value)).toEqual(headers.map(({ value: bytes }) => (bytes === null ? null : Buffer.from(bytes))));
+              expect(found.map((header) => header.value)).toEqual(
+                headers.map(({ value: bytes }) => (bytes === null ? null : Buffer.from(bytes))),
+              );
             }
           }
         }

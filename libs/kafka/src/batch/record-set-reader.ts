@@ -42,7 +42,7 @@ export class RecordSetReader {
   #baseTimestamp = 0;
   #appendTime = NONE;
   /** What is wrong with the next batch, found after rows before it. */
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(topic: string, partition: number) {
     this.#topic = topic;
@@ -80,8 +80,8 @@ export class RecordSetReader {
    */
   read(columns: RecordColumns, maxRows: number): boolean {
     columns.count = 0;
+    if (this.#failure !== undefined) throw this.#failure;
     try {
-      if (this.#failure !== undefined) throw this.#failure;
       while (columns.count < maxRows) {
         if (this.#left === 0 && !this.#openBatch(columns, maxRows)) break;
         this.#readRecords(columns, maxRows);
@@ -89,7 +89,7 @@ export class RecordSetReader {
       }
     } catch (thrown) {
       // Nothing behind damage is read, so every later call says the same.
-      this.#failure = thrown;
+      this.#failure = thrown as Error;
       if (columns.count === 0) throw thrown;
       return true; // the batches before the damaged one come first
     }
@@ -110,7 +110,8 @@ export class RecordSetReader {
         if (length < 0) throw this.#damaged(`its length field says ${bytes.readInt32BE(start + AT.batchLength)}`);
         return false;
       }
-      if (columns.count > 0 && (columns.buffer !== bytes || (bytes[start + AT.attributes + 1]! & ATTRIBUTE.compressionMask) !== 0)) return false;
+      if (columns.count > 0 && (columns.buffer !== bytes || (bytes[start + AT.attributes + 1]! & ATTRIBUTE.compressionMask) !== 0))
+        return false;
       const wanted = this.#checkHead(start, length);
       this.#next = start + length;
       if (!wanted) {
@@ -216,52 +217,46 @@ export class RecordSetReader {
     let leastDelta = this.#leastDelta;
     let row = columns.count;
     while (left > 0 && row < maxRows) {
-      let number = at < end ? bytes[at]! : 0xff;
-      if (number < 0x80) (number = (number >>> 1) ^ -(number & 1)), at++;
-      else (number = readInt(bytes, at, end)), (at = varint.end);
-      const recordEnd = at + number;
-      if (number < LEAST_RECORD_BYTES - 1 || recordEnd > end) throw this.#damagedRecord(left, 'its length does not fit');
+      let length = at < end ? bytes[at]! : LONG;
+      if (length < LONG) {
+        length = zigzag(length);
+        at++;
+      } else {
+        length = readInt(bytes, at, end);
+        at = varint.end;
+      }
+      const recordEnd = at + length;
+      if (length < LEAST_RECORD_BYTES - 1 || recordEnd > end) throw this.#damagedRecord(left, 'its length does not fit');
       at++; // attributes: none are defined
 
-      let delta = bytes[at]!;
-      if (delta < 0x80) (delta = (delta >>> 1) ^ -(delta & 1)), at++;
-      else (delta = readLong(bytes, at, recordEnd)), (at = varint.end);
-      if (delta === DAMAGED_LONG) throw this.#damagedRecord(left, 'its timestamp cannot be read');
-      timestamp[row] = appendTime === NONE ? baseTimestamp + delta : appendTime;
+      let time = bytes[at]!;
+      if (time < LONG) {
+        time = zigzag(time);
+        at++;
+      } else {
+        time = readLong(bytes, at, recordEnd);
+        at = varint.end;
+        if (time === DAMAGED_LONG) throw this.#damagedRecord(left, 'its timestamp cannot be read');
+      }
+      timestamp[row] = appendTime === NONE ? baseTimestamp + time : appendTime;
 
-      number = bytes[at]!;
-      if (number < 0x80) (number = (number >>> 1) ^ -(number & 1)), at++;
-      else (number = readInt(bytes, at, recordEnd)), (at = varint.end);
-      if (number < leastDelta || number > lastDelta) throw this.#damagedRecord(left, 'its offset is out of order');
-      leastDelta = number + 1;
-      const rowOffset = baseOffset + number;
+      let delta = bytes[at]!;
+      if (delta < LONG) {
+        delta = zigzag(delta);
+        at++;
+      } else {
+        delta = readInt(bytes, at, recordEnd);
+        at = varint.end;
+      }
+      if (delta < leastDelta || delta > lastDelta) throw this.#damagedRecord(left, 'its offset is out of order');
+      leastDelta = delta + 1;
+      const rowOffset = baseOffset + delta;
       offset[row] = rowOffset;
 
-      number = bytes[at]!;
-      if (number < 0x80) (number = (number >>> 1) ^ -(number & 1)), at++;
-      else (number = readInt(bytes, at, recordEnd)), (at = varint.end);
-      if (number < 0) {
-        keyStart[row] = NULL;
-        keyEnd[row] = NULL;
-      } else {
-        keyStart[row] = at;
-        at += number;
-        keyEnd[row] = at;
-      }
-      if (number < NULL || at >= recordEnd) throw this.#damagedRecord(left, 'its key does not fit');
-
-      number = bytes[at]!;
-      if (number < 0x80) (number = (number >>> 1) ^ -(number & 1)), at++;
-      else (number = readInt(bytes, at, recordEnd)), (at = varint.end);
-      if (number < 0) {
-        valueStart[row] = NULL;
-        valueEnd[row] = NULL;
-      } else {
-        valueStart[row] = at;
-        at += number;
-        valueEnd[row] = at;
-      }
-      if (number < NULL || at >= recordEnd) throw this.#damagedRecord(left, 'its value does not fit');
+      at = readField(bytes, at, recordEnd, keyStart, keyEnd, row);
+      if (at >= recordEnd) throw this.#damagedRecord(left, 'its key does not fit');
+      at = readField(bytes, at, recordEnd, valueStart, valueEnd, row);
+      if (at >= recordEnd) throw this.#damagedRecord(left, 'its value does not fit');
 
       if (bytes[at] === 0 && at + 1 === recordEnd) {
         headersStart[row] = headersEnd[row] = 0;
@@ -308,6 +303,30 @@ export class RecordSetReader {
 
 const EMPTY = Buffer.alloc(0);
 const NONE = -Infinity;
+/** From this first byte on a varint has more than one. */
+const LONG = 0x80;
+
+const zigzag = (byte: number): number => (byte >>> 1) ^ -(byte & 1);
+
+/**
+ * Reads a key or a value: its length, then its bytes, whose place goes into row `row` of two columns.
+ * @returns the position behind it; Infinity if it is damaged. It may lie behind `limit`: the caller compares
+ */
+function readField(bytes: Buffer, at: number, limit: number, starts: Int32Array, ends: Int32Array, row: number): number {
+  let length = bytes[at]!;
+  let start = at + 1;
+  if (length < LONG) length = zigzag(length);
+  else {
+    length = readInt(bytes, at, limit);
+    start = varint.end;
+  }
+  if (length < 0) {
+    starts[row] = ends[row] = NULL;
+    return length === NULL ? start : Infinity;
+  }
+  starts[row] = start;
+  return (ends[row] = start + length);
+}
 
 /** Bytes of the batch that begins at `start`: 0 if the bytes are cut before its end, -1 if it cannot be one. */
 export function wholeBatchBytes(bytes: Buffer, start: number): number {

@@ -23,7 +23,7 @@ export function unpackSnappy(packed: Buffer, most: number): Buffer {
   if (packed.length < HEAD_BYTES || MAGIC.compare(packed, 0, MAGIC.length) !== 0) return unpackBlock(packed, most);
   const blocks: Buffer[] = [];
   let left = most;
-  for (let at = HEAD_BYTES; at < packed.length; ) {
+  for (let at = HEAD_BYTES; at < packed.length;) {
     if (at + 4 > packed.length) throw new Error('a block length is cut');
     const length = packed.readInt32BE(at);
     at += 4;

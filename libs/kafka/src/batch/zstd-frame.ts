@@ -17,7 +17,7 @@ export function zstdFrameBound(packed: Buffer): number {
     if (magic !== FRAME_MAGIC) throw new Error('they are not a Zstandard frame');
     const frame = frameHead(packed, at + 4);
     at = frame.end;
-    for (let last = false; !last; ) {
+    for (let last = false; !last;) {
       const head = uint(packed, at, 3);
       last = (head & 1) === 1;
       const type = (head >> 1) & 3;
@@ -59,7 +59,7 @@ function frameHead(packed: Buffer, start: number): { end: number; checksum: bool
   return { end: at + sizeBytes, checksum: (descriptor & 0x04) !== 0 };
 }
 
-function uint(packed: Buffer, at: number, bytes: 1 | 2 | 3 | 4 | number): number {
+function uint(packed: Buffer, at: number, bytes: number): number {
   if (at + bytes > packed.length) throw new Error('they are cut');
   return packed.readUIntLE(at, bytes);
 }

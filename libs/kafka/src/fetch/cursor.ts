@@ -162,7 +162,7 @@ export class Cursor {
 /** The offset behind the last whole batch; undefined if a batch's head makes no sense. The reader proper checks everything else. */
 function endOfRecordSet(bytes: Buffer, position: number): number | undefined {
   let end = position;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const length = wholeBatchBytes(bytes, at);
     if (length === 0) return end;
     if (length < 0) return undefined;

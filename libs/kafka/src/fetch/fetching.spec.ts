@@ -15,7 +15,10 @@ let wakes = 0;
 
 beforeEach(() => {
   cluster = new ScriptedCluster();
-  cluster.topics.set('t', [{ node: 1, epoch: 3 }, { node: 1, epoch: 3 }]);
+  cluster.topics.set('t', [
+    { node: 1, epoch: 3 },
+    { node: 1, epoch: 3 },
+  ]);
   log = kafkaLogOn(cluster, { brokers: ['broker:9092'], requestTimeoutMs: 1_000 }, clock);
   wakes = 0;
   reader = log.openReader({ wake: () => wakes++, bufferBytes: BUFFER_BYTES });
@@ -33,27 +36,35 @@ const values = (): string[] => {
 };
 /** Answers with one batch for partition 0, from where it was asked for. */
 const give = (fetch: HeldFetch, ...texts: string[]): void =>
-  fetch.answer(({ partition, position }) => (partition === 0 ? { records: batch({ base: position, values: texts }), lastStable: position + texts.length } : {}));
+  fetch.answer(({ partition, position }) =>
+    partition === 0 ? { records: batch({ base: position, values: texts }), lastStable: position + texts.length } : {},
+  );
 
 describe('a leader that moves', () => {
-  it.each(['NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION', 'KAFKA_STORAGE_ERROR'] as const)(
-    'is found again after %s, and reading goes on where it was',
-    async (name) => {
-      reader.assign(at(0), offset(0));
-      const first = await cluster.fetch();
-      expect(first.partitions[0]).toMatchObject({ position: 0, leaderEpoch: 3 });
-      give(first, 'a', 'b');
-      const second = await cluster.fetch();
-      cluster.topics.set('t', [{ node: 2, epoch: 4 }, { node: 2, epoch: 4 }]);
-      second.answer(() => ({ error: CODE[name] }));
-      const third = await cluster.fetch();
-      expect(third.node).toBe(2);
-      expect(third.partitions[0]).toMatchObject({ position: 2, leaderEpoch: 4 });
-      give(third, 'c');
-      await tick();
-      expect(values()).toEqual(['a', 'b', 'c']);
-    },
-  );
+  it.each([
+    'NOT_LEADER_OR_FOLLOWER',
+    'FENCED_LEADER_EPOCH',
+    'UNKNOWN_LEADER_EPOCH',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+    'KAFKA_STORAGE_ERROR',
+  ] as const)('is found again after %s, and reading goes on where it was', async (name) => {
+    reader.assign(at(0), offset(0));
+    const first = await cluster.fetch();
+    expect(first.partitions[0]).toMatchObject({ position: 0, leaderEpoch: 3 });
+    give(first, 'a', 'b');
+    const second = await cluster.fetch();
+    cluster.topics.set('t', [
+      { node: 2, epoch: 4 },
+      { node: 2, epoch: 4 },
+    ]);
+    second.answer(() => ({ error: CODE[name] }));
+    const third = await cluster.fetch();
+    expect(third.node).toBe(2);
+    expect(third.partitions[0]).toMatchObject({ position: 2, leaderEpoch: 4 });
+    give(third, 'c');
+    await tick();
+    expect(values()).toEqual(['a', 'b', 'c']);
+  });
 
   it.each(['unreachable', 'reply lost'] as const)('is found again when its broker is gone: %s', async (kind) => {
     reader.assign(at(0), offset(5));
@@ -259,7 +270,9 @@ describe('a position outside the log', () => {
     (await cluster.fetch()).answer(() => ({ error: CODE.OFFSET_OUT_OF_RANGE }));
     while (wakes === 0) await tick();
     const error = expect.objectContaining({
-      kind: 'invalid', code: 'LOG_OFFSET_OUT_OF_RANGE', context: { topic: 't', partition: 1, offset: 10, start: 200, end: 900 },
+      kind: 'invalid',
+      code: 'LOG_OFFSET_OUT_OF_RANGE',
+      context: { topic: 't', partition: 1, offset: 10, start: 200, end: 900 },
     });
     expect(() => reader.take()).toThrow(error);
     expect(() => reader.take()).toThrow(error);
@@ -286,7 +299,9 @@ describe('damage in one partition', () => {
     await tick();
     expect(reader.take()!.records.value(0)!.toString()).toBe('good');
     for (let i = 0; i < 2; i++) {
-      expect(() => reader.take()).toThrow(expect.objectContaining({ kind: 'data', context: expect.objectContaining({ partition: 0, offset: 1 }) }));
+      expect(() => reader.take()).toThrow(
+        expect.objectContaining({ kind: 'data', context: expect.objectContaining({ partition: 0, offset: 1 }) }),
+      );
     }
   });
 
@@ -312,7 +327,10 @@ describe('damage in one partition', () => {
 describe('aborted transactions', () => {
   it('are dropped by the list of their own answer', async () => {
     reader.assign(at(0), offset(0));
-    const records = Buffer.concat([batch({ base: 0, values: ['dropped'], producerId: 1 }), batch({ base: 1, values: ['kept'], producerId: 2 })]);
+    const records = Buffer.concat([
+      batch({ base: 0, values: ['dropped'], producerId: 1 }),
+      batch({ base: 1, values: ['kept'], producerId: 2 }),
+    ]);
     (await cluster.fetch()).answer(() => ({ records, lastStable: 2, aborted: [{ producerId: 1, firstOffset: 0 }] }));
     await tick();
     expect(values()).toEqual(['kept']);

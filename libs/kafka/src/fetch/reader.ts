@@ -1,5 +1,13 @@
 import {
-  RecordColumns, offset, partitionName, type Clock, type LogChunk, type LogReader, type Offset, type ReaderOptions, type TopicPartition,
+  RecordColumns,
+  offset,
+  partitionName,
+  type Clock,
+  type LogChunk,
+  type LogReader,
+  type Offset,
+  type ReaderOptions,
+  type TopicPartition,
 } from '@weir/core';
 import { errors } from '../errors.js';
 import { Cursor } from './cursor.js';

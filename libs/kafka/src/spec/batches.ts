@@ -68,7 +68,7 @@ export function readBack(bytes: Buffer, aborted: readonly AbortedTransaction[] =
   const columns = new RecordColumns();
   const values: string[] = [];
   const offsets: number[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     more = reader.read(columns, maxRows);
     for (let i = 0; i < columns.count; i++) {
       values.push(columns.value(i)?.toString() ?? 'null');

@@ -45,7 +45,7 @@ export class ClusterClient {
     let wake = (): void => {};
     const reader = this.log.openReader({ wake: () => wake(), bufferBytes: 1 << 20 });
     reader.assign({ topic, partition }, offset(from));
-    for (let position = from; position < end; ) {
+    for (let position = from; position < end;) {
       const chunk = reader.take();
       if (chunk === undefined) await new Promise<void>((resolve) => (wake = resolve));
       else {

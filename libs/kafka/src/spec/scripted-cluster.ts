@@ -35,12 +35,16 @@ export class HeldFetch {
   answer(reply: (asked: AskedPartition, index: number) => FetchReply | undefined): void {
     const out = new ProtocolWriter(false);
     const replies = this.partitions.map((asked, i) => ({ asked, reply: reply(asked, i) })).filter((one) => one.reply !== undefined);
-    out.int32(0).int16(CODE.NONE).int32(0).array(replies, ({ asked, reply: given }) => {
-      const { error = CODE.NONE, lastStable = asked.position, records = Buffer.alloc(0), aborted = [] } = given!;
-      out.string(asked.topic).count(1).int32(asked.partition).int16(error).int64(lastStable).int64(lastStable).int64(0);
-      out.array(aborted, ({ producerId, firstOffset }) => out.int64(producerId).int64(firstOffset));
-      out.int32(-1).bytes(records);
-    });
+    out
+      .int32(0)
+      .int16(CODE.NONE)
+      .int32(0)
+      .array(replies, ({ asked, reply: given }) => {
+        const { error = CODE.NONE, lastStable = asked.position, records = Buffer.alloc(0), aborted = [] } = given!;
+        out.string(asked.topic).count(1).int32(asked.partition).int16(error).int64(lastStable).int64(lastStable).int64(0);
+        out.array(aborted, ({ producerId, firstOffset }) => out.int64(producerId).int64(firstOffset));
+        out.int32(-1).bytes(records);
+      });
     this.settle.resolve(Buffer.concat(out.finish()));
   }
 
@@ -82,12 +86,35 @@ export class ScriptedCluster implements Wire {
       return topic;
     });
     const out = new ProtocolWriter(true);
-    out.int32(0).array([1, 2], (node) => out.int32(node).string('broker').int32(9_000 + node).string(null).tags()).string(null).int32(1);
+    out
+      .int32(0)
+      .array([1, 2], (node) =>
+        out
+          .int32(node)
+          .string('broker')
+          .int32(9_000 + node)
+          .string(null)
+          .tags(),
+      )
+      .string(null)
+      .int32(1);
     out.array(asked, (topic) => {
       const leaders = this.topics.get(topic);
-      out.int16(leaders === undefined ? CODE.UNKNOWN_TOPIC_OR_PARTITION : CODE.NONE).string(topic).uuid(Buffer.alloc(16, 7)).boolean(false);
+      out
+        .int16(leaders === undefined ? CODE.UNKNOWN_TOPIC_OR_PARTITION : CODE.NONE)
+        .string(topic)
+        .uuid(Buffer.alloc(16, 7))
+        .boolean(false);
       out.array([...(leaders ?? []).entries()], ([partition, { node, epoch }]) => {
-        out.int16(node < 0 ? CODE.LEADER_NOT_AVAILABLE : CODE.NONE).int32(partition).int32(node).int32(epoch).count(0).count(0).count(0).tags();
+        out
+          .int16(node < 0 ? CODE.LEADER_NOT_AVAILABLE : CODE.NONE)
+          .int32(partition)
+          .int32(node)
+          .int32(epoch)
+          .count(0)
+          .count(0)
+          .count(0)
+          .tags();
       });
       out.int32(0).tags();
     });
@@ -109,11 +136,18 @@ export class ScriptedCluster implements Wire {
     });
     const out = new ProtocolWriter(true);
     const { earliest, local, latest } = this.starts;
-    const offsets = new Map([[-2, earliest], [-4, local], [-1, latest]]);
+    const offsets = new Map([
+      [-2, earliest],
+      [-4, local],
+      [-1, latest],
+    ]);
     out.int32(0).array(asked, ({ topic, partitions }) => {
-      out.string(topic).array(partitions, ({ partition, timestamp }) => {
-        out.int32(partition).int16(CODE.NONE).int64(-1).int64(offsets.get(timestamp)!).int32(0).tags();
-      }).tags();
+      out
+        .string(topic)
+        .array(partitions, ({ partition, timestamp }) => {
+          out.int32(partition).int16(CODE.NONE).int64(-1).int64(offsets.get(timestamp)!).int32(0).tags();
+        })
+        .tags();
     });
     return Buffer.concat(out.tags().finish());
   }
@@ -122,14 +156,16 @@ export class ScriptedCluster implements Wire {
     from.int32();
     const maxWaitMs = from.int32();
     for (const field of ['int32', 'int32', 'int8', 'int32', 'int32'] as const) from[field]();
-    const partitions = from.array(() => {
-      const topic = from.string();
-      return from.array(() => {
-        const asked = { topic, partition: from.int32(), leaderEpoch: from.int32(), position: from.int64() };
-        from.int64();
-        return { ...asked, maxBytes: from.int32() };
-      });
-    }).flat();
+    const partitions = from
+      .array(() => {
+        const topic = from.string();
+        return from.array(() => {
+          const asked = { topic, partition: from.int32(), leaderEpoch: from.int32(), position: from.int64() };
+          from.int64();
+          return { ...asked, maxBytes: from.int32() };
+        });
+      })
+      .flat();
     return new Promise((resolve, reject) => {
       const held = new HeldFetch(node, role, maxWaitMs, partitions, { resolve, reject });
       if (this.#waiting === undefined) this.#fetches.push(held);

@@ -224,7 +224,10 @@ export class Appender {
       results = decodeProduce(await answer);
     } catch (thrown) {
       if (!isWeirError(thrown, 'retry')) {
-        this.#failure ??= errors.transactionFailed({ transactionalId: this.producer.transactionalId, act: 'Produce', problem: String(thrown) }, thrown);
+        this.#failure ??= errors.transactionFailed(
+          { transactionalId: this.producer.transactionalId, act: 'Produce', problem: String(thrown) },
+          thrown,
+        );
         return false;
       }
       // The batches may have arrived; they are sent again as they are (D1), and a late copy is kept out of the next transaction.
@@ -265,7 +268,8 @@ export class Appender {
     if (isFenced(error)) this.#failure ??= this.producer.fence('Produce', error);
     else if (isStaleLeader(error)) this.cluster.forgetLeader(lane.topic, lane.partition);
     else if (isPassing(error) || error === CODE.CORRUPT_MESSAGE) return;
-    else if (error === CODE.OUT_OF_ORDER_SEQUENCE_NUMBER && behindFailed) return; // D2
+    else if (error === CODE.OUT_OF_ORDER_SEQUENCE_NUMBER && behindFailed)
+      return; // D2
     else if (REFUSALS.has(error)) this.#failure ??= errors.appendRefused({ topic, partition, answer: codeName(error), detail });
     else {
       const problem = `${partitionName(topic, partition)} answered ${codeName(error)}${detail === '' ? '' : `: ${detail}`}`;
@@ -280,8 +284,15 @@ const POLICY_VIOLATION = 44;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
 /** Records that the log will never take. */
 const REFUSALS = new Set<number>([
-  CODE.MESSAGE_TOO_LARGE, CODE.RECORD_LIST_TOO_LARGE, CODE.INVALID_RECORD, CODE.TOPIC_AUTHORIZATION_FAILED, CODE.INVALID_TOPIC_EXCEPTION,
-  INVALID_TIMESTAMP, INVALID_REQUIRED_ACKS, POLICY_VIOLATION, UNSUPPORTED_COMPRESSION_TYPE,
+  CODE.MESSAGE_TOO_LARGE,
+  CODE.RECORD_LIST_TOO_LARGE,
+  CODE.INVALID_RECORD,
+  CODE.TOPIC_AUTHORIZATION_FAILED,
+  CODE.INVALID_TOPIC_EXCEPTION,
+  INVALID_TIMESTAMP,
+  INVALID_REQUIRED_ACKS,
+  POLICY_VIOLATION,
+  UNSUPPORTED_COMPRESSION_TYPE,
 ]);
 
 function lanesOf(appends: readonly Append[], limits: ReadonlyMap<string, BatchLimits>): readonly Lane[] {

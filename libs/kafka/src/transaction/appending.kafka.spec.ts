@@ -49,7 +49,11 @@ describe('an append', () => {
     const appends = [rows('a', 'b'), rows(), rows('c')].map((records) => ({ topic, partition: 0, records }));
     const results = await transaction.append(appends);
     await transaction.commit();
-    expect(results.map(({ firstOffset, nextOffset }) => [firstOffset, nextOffset])).toEqual([[0, 2], [0, 0], [2, 3]]);
+    expect(results.map(({ firstOffset, nextOffset }) => [firstOffset, nextOffset])).toEqual([
+      [0, 2],
+      [0, 0],
+      [2, 3],
+    ]);
     expect(await client.values(topic)).toEqual(['a', 'b', 'c']);
   });
 
@@ -58,7 +62,11 @@ describe('an append', () => {
     const topic = await client.topic(1, { 'max.message.bytes': '5000' });
     const transaction = (await client.writer()).begin();
     const append = transaction.append([{ topic, partition: 0, records: rows('small', 'x'.repeat(6_000), 'small') }]);
-    await expect(append).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_RECORD_TOO_LARGE', context: { topic, row: 1, limit: 5_000 } });
+    await expect(append).rejects.toMatchObject({
+      kind: 'invalid',
+      code: 'KAFKA_RECORD_TOO_LARGE',
+      context: { topic, row: 1, limit: 5_000 },
+    });
     expect(client.wire.count(APIS.produce)).toBe(0);
     await transaction.abort();
   });
@@ -79,7 +87,10 @@ describe('an append', () => {
     const records = new RecordWriter();
     records.add(0, null, Buffer.from('value'));
     const transaction = (await client.writer()).begin();
-    await expect(transaction.append([{ topic, partition: 0, records: records.columns }])).rejects.toMatchObject({ kind: 'invalid', code: 'KAFKA_APPEND_REFUSED' });
+    await expect(transaction.append([{ topic, partition: 0, records: records.columns }])).rejects.toMatchObject({
+      kind: 'invalid',
+      code: 'KAFKA_APPEND_REFUSED',
+    });
     await transaction.abort();
   });
 

@@ -139,7 +139,9 @@ describe('every other call of a transaction', () => {
       const writer = await client.writer();
       const transaction = writer.begin();
       await append(transaction, 'value');
-      await transaction.addOffsets({ groupId: uniqueName('group'), generation: NO_GENERATION, memberId: '' }, [{ topic, partition: 0, offset: offset(1) }]);
+      await transaction.addOffsets({ groupId: uniqueName('group'), generation: NO_GENERATION, memberId: '' }, [
+        { topic, partition: 0, offset: offset(1) },
+      ]);
       await transaction.commit();
       expect(client.wire.count(api)).toBeGreaterThan(2);
       expect(await client.values(topic)).toEqual(['value']);

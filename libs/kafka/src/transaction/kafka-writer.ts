@@ -1,6 +1,13 @@
 import {
-  isWeirError, partitionName, type Append, type AppendResult, type GroupMembership, type LogTransaction, type LogWriter,
-  type PartitionOffset, type WriterOptions,
+  isWeirError,
+  partitionName,
+  type Append,
+  type AppendResult,
+  type GroupMembership,
+  type LogTransaction,
+  type LogWriter,
+  type PartitionOffset,
+  type WriterOptions,
 } from '@weir/core';
 import { errors } from '../errors.js';
 import type { KafkaSettings } from '../options.js';
@@ -185,9 +192,10 @@ class KafkaTransaction implements LogTransaction {
       } catch (thrown) {
         const cause = this.#failureOf(act, thrown);
         const { code } = cause as { code?: string };
-        this.#state = code === 'KAFKA_COMMIT_OUTCOME_UNKNOWN' || code === 'KAFKA_NOT_COMMITTED'
-          ? { name: 'ABORTED' } // T4: nothing is left to abort
-          : { name: 'FAILED', cause, mayRepair: code === 'KAFKA_MEMBER_STALE' };
+        this.#state =
+          code === 'KAFKA_COMMIT_OUTCOME_UNKNOWN' || code === 'KAFKA_NOT_COMMITTED'
+            ? { name: 'ABORTED' } // T4: nothing is left to abort
+            : { name: 'FAILED', cause, mayRepair: code === 'KAFKA_MEMBER_STALE' };
         throw cause;
       }
     });

@@ -1,4 +1,12 @@
-import { isWeirError, partitionName, type GroupMembership, type PartitionOffset, type TopicPartition, type WeirError, type WriterOptions } from '@weir/core';
+import {
+  isWeirError,
+  partitionName,
+  type GroupMembership,
+  type PartitionOffset,
+  type TopicPartition,
+  type WeirError,
+  type WriterOptions,
+} from '@weir/core';
 import { errors } from '../errors.js';
 import { Backoff } from '../wire/backoff.js';
 import type { Cluster } from '../wire/cluster.js';
@@ -6,8 +14,17 @@ import { CODE, codeName, isFenced, isPassing, isRefused, isStaleCoordinator, isS
 import type { CoordinatorKind } from '../wire/metadata-messages.js';
 import { APIS, type Api, type Role } from '../wire/wire.js';
 import {
-  NO_PRODUCER, decodeAddPartitions, decodeErrorAlone, decodeInitProducerId, decodeTxnOffsetCommit, encodeAddOffsets,
-  encodeAddPartitions, encodeEndTxn, encodeInitProducerId, encodeTxnOffsetCommit, type ProducerIdentity,
+  NO_PRODUCER,
+  decodeAddPartitions,
+  decodeErrorAlone,
+  decodeInitProducerId,
+  decodeTxnOffsetCommit,
+  encodeAddOffsets,
+  encodeAddPartitions,
+  encodeEndTxn,
+  encodeInitProducerId,
+  encodeTxnOffsetCommit,
+  type ProducerIdentity,
 } from './transaction-messages.js';
 
 /**
@@ -107,11 +124,18 @@ export class Producer {
     const { transactionalId, options } = this;
     const body = encodeInitProducerId(transactionalId, options.transactionTimeoutMs, current);
     let next = NO_PRODUCER;
-    await this.#call('InitProducerId', APIS.initProducerId, ['transaction', transactionalId], withinMs, () => body, (answer) => {
-      const { error, ...identity } = decodeInitProducerId(answer);
-      next = identity;
-      return this.#judge('InitProducerId', error);
-    });
+    await this.#call(
+      'InitProducerId',
+      APIS.initProducerId,
+      ['transaction', transactionalId],
+      withinMs,
+      () => body,
+      (answer) => {
+        const { error, ...identity } = decodeInitProducerId(answer);
+        next = identity;
+        return this.#judge('InitProducerId', error);
+      },
+    );
     this.#identity = next;
     this.#tainted = false;
     this.#sequences.clear(); // P3
@@ -140,17 +164,27 @@ export class Producer {
   async addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[], withinMs: number): Promise<void> {
     const { transactionalId } = this;
     const { groupId } = group;
-    await this.#call('AddOffsetsToTxn', APIS.addOffsetsToTxn, ['transaction', transactionalId], withinMs,
+    await this.#call(
+      'AddOffsetsToTxn',
+      APIS.addOffsetsToTxn,
+      ['transaction', transactionalId],
+      withinMs,
       () => encodeAddOffsets(transactionalId, this.#identity, groupId),
-      (answer) => this.#judge('AddOffsetsToTxn', decodeErrorAlone(APIS.addOffsetsToTxn, answer)));
-    await this.#call('TxnOffsetCommit', APIS.txnOffsetCommit, ['group', groupId], withinMs,
+      (answer) => this.#judge('AddOffsetsToTxn', decodeErrorAlone(APIS.addOffsetsToTxn, answer)),
+    );
+    await this.#call(
+      'TxnOffsetCommit',
+      APIS.txnOffsetCommit,
+      ['group', groupId],
+      withinMs,
       () => encodeTxnOffsetCommit(transactionalId, this.#identity, group, offsets),
       (answer) => {
         const failed = decodeTxnOffsetCommit(answer).find(({ error }) => error !== CODE.NONE);
         if (failed === undefined) return 'done';
         if (!isStaleMember(failed.error)) return this.#judge('TxnOffsetCommit', failed.error);
         return { error: errors.memberStale({ ...group, answer: codeName(failed.error) }) };
-      });
+      },
+    );
   }
 
   /**
@@ -160,25 +194,39 @@ export class Producer {
   async commit(): Promise<void> {
     const { transactionalId } = this;
     const body = encodeEndTxn(transactionalId, this.#identity, true);
-    await this.#call('EndTxn (commit)', APIS.endTxn, ['transaction', transactionalId], Infinity, () => body, (answer) => {
-      const error = decodeErrorAlone(APIS.endTxn, answer);
-      // A commit that was carried out is answered with NONE when it is asked for again; this answer means that it never was.
-      if (error === CODE.INVALID_TXN_STATE) return { error: errors.notCommitted({ transactionalId, answer: codeName(error) }) };
-      const verdict = this.#judge('EndTxn (commit)', error);
-      if (verdict === 'done' || 'again' in verdict || verdict.error.kind === 'fenced') return verdict;
-      // Any other error says nothing about an earlier attempt whose answer was lost.
-      return verdict.error.kind === 'invalid' && !this.#tainted ? verdict : { again: codeName(error) };
-    });
+    await this.#call(
+      'EndTxn (commit)',
+      APIS.endTxn,
+      ['transaction', transactionalId],
+      Infinity,
+      () => body,
+      (answer) => {
+        const error = decodeErrorAlone(APIS.endTxn, answer);
+        // A commit that was carried out is answered with NONE when it is asked for again; this answer means that it never was.
+        if (error === CODE.INVALID_TXN_STATE) return { error: errors.notCommitted({ transactionalId, answer: codeName(error) }) };
+        const verdict = this.#judge('EndTxn (commit)', error);
+        if (verdict === 'done' || 'again' in verdict || verdict.error.kind === 'fenced') return verdict;
+        // Any other error says nothing about an earlier attempt whose answer was lost.
+        return verdict.error.kind === 'invalid' && !this.#tainted ? verdict : { again: codeName(error) };
+      },
+    );
   }
 
   /** Aborts; a transaction that has ended already, or was never begun at the log, is left as it is. */
   async abort(): Promise<void> {
     const { transactionalId } = this;
     const body = encodeEndTxn(transactionalId, this.#identity, false);
-    await this.#call('EndTxn (abort)', APIS.endTxn, ['transaction', transactionalId], this.requestTimeoutMs, () => body, (answer) => {
-      const error = decodeErrorAlone(APIS.endTxn, answer);
-      return error === CODE.INVALID_TXN_STATE ? 'done' : this.#judge('EndTxn (abort)', error);
-    });
+    await this.#call(
+      'EndTxn (abort)',
+      APIS.endTxn,
+      ['transaction', transactionalId],
+      this.requestTimeoutMs,
+      () => body,
+      (answer) => {
+        const error = decodeErrorAlone(APIS.endTxn, answer);
+        return error === CODE.INVALID_TXN_STATE ? 'done' : this.#judge('EndTxn (abort)', error);
+      },
+    );
   }
 
   /** What an error code of the log means for this producer. */
@@ -189,7 +237,8 @@ export class Producer {
     if (isPassing(code) || isStaleCoordinator(code) || code === CODE.CONCURRENT_TRANSACTIONS) return { again: codeName(code) };
     if (code === CODE.UNKNOWN_TOPIC_OR_PARTITION || code === CODE.UNSTABLE_OFFSET_COMMIT) return { again: codeName(code) };
     if (isRefused(code) || code === CODE.INVALID_TRANSACTION_TIMEOUT) {
-      const detail = code === CODE.INVALID_TRANSACTION_TIMEOUT ? `the broker's transaction.max.timeout.ms is lower than ${this.options.transactionTimeoutMs}` : '';
+      const tooLong = `the broker's transaction.max.timeout.ms is lower than ${this.options.transactionTimeoutMs}`;
+      const detail = code === CODE.INVALID_TRANSACTION_TIMEOUT ? tooLong : '';
       return { error: errors.callRefused({ act, object: transactionalId, answer: codeName(code), detail }) };
     }
     return { error: errors.transactionFailed({ transactionalId, act, problem: codeName(code) }) };

@@ -1,7 +1,7 @@
 import type { GroupMembership, PartitionOffset, TopicPartition } from '@weir/core';
 import { ProtocolReader } from '../wire/protocol-reader.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
-import { APIS } from '../wire/wire.js';
+import { APIS, type Api } from '../wire/wire.js';
 
 /** Bodies of the calls that make up a transaction (transaction.version 1), and of Produce. */
 
@@ -30,10 +30,16 @@ export function decodeInitProducerId(answer: Buffer): ProducerIdentity & { reado
   return { error: from.int16(), producerId: from.int64(), producerEpoch: from.int16() };
 }
 
-export function encodeAddPartitions(transactionalId: string, producer: ProducerIdentity, partitions: readonly TopicPartition[]): readonly Buffer[] {
+export function encodeAddPartitions(
+  transactionalId: string,
+  producer: ProducerIdentity,
+  partitions: readonly TopicPartition[],
+): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.addPartitionsToTxn.flexible);
   out.string(transactionalId).int64(producer.producerId).int16(producer.producerEpoch);
-  return out.array([...byTopic(partitions)], ([topic, group]) => out.string(topic).array(group, ({ partition }) => out.int32(partition))).finish();
+  return out
+    .array([...byTopic(partitions)], ([topic, group]) => out.string(topic).array(group, ({ partition }) => out.int32(partition)))
+    .finish();
 }
 
 export function decodeAddPartitions(answer: Buffer): readonly PartitionError[] {
@@ -53,7 +59,7 @@ export function encodeEndTxn(transactionalId: string, producer: ProducerIdentity
 }
 
 /** AddOffsetsToTxn and EndTxn answer with an error code alone. */
-export function decodeErrorAlone(api: typeof APIS.addOffsetsToTxn | typeof APIS.endTxn, answer: Buffer): number {
+export function decodeErrorAlone(api: Api, answer: Buffer): number {
   const from = new ProtocolReader(api, answer);
   from.int32(); // throttle time
   return from.int16();
@@ -69,9 +75,12 @@ export function encodeTxnOffsetCommit(
   out.string(transactionalId).string(group.groupId).int64(producer.producerId).int16(producer.producerEpoch);
   out.int32(group.generation).string(group.memberId).string(null); // no static instance id
   out.array([...byTopic(offsets)], ([topic, partitions]) => {
-    out.string(topic).array(partitions, ({ partition, offset }) => {
-      out.int32(partition).int64(offset).int32(UNKNOWN_LEADER_EPOCH).string('').tags();
-    }).tags();
+    out
+      .string(topic)
+      .array(partitions, ({ partition, offset }) => {
+        out.int32(partition).int64(offset).int32(UNKNOWN_LEADER_EPOCH).string('').tags();
+      })
+      .tags();
   });
   return out.tags().finish();
 }
@@ -85,16 +94,18 @@ export function decodeTxnOffsetCommit(answer: Buffer): readonly PartitionError[]
 }
 
 function readPartitionErrors(from: ProtocolReader): readonly PartitionError[] {
-  return from.array(() => {
-    const topic = from.string();
-    const partitions = from.array(() => {
-      const result = { topic, partition: from.int32(), error: from.int16() };
+  return from
+    .array(() => {
+      const topic = from.string();
+      const partitions = from.array(() => {
+        const result = { topic, partition: from.int32(), error: from.int16() };
+        from.tags();
+        return result;
+      });
       from.tags();
-      return result;
-    });
-    from.tags();
-    return partitions;
-  }).flat();
+      return partitions;
+    })
+    .flat();
 }
 
 export interface ProducedBatch extends TopicPartition {
@@ -107,9 +118,11 @@ const ALL_IN_SYNC = -1;
 export function encodeProduce(transactionalId: string, timeoutMs: number, batches: readonly ProducedBatch[]): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.produce.flexible);
   out.string(transactionalId).int16(ALL_IN_SYNC).int32(timeoutMs);
-  return out.array([...byTopic(batches)], ([topic, group]) => {
-    out.string(topic).array(group, ({ partition, bytes }) => out.int32(partition).bytes(bytes));
-  }).finish();
+  return out
+    .array([...byTopic(batches)], ([topic, group]) => {
+      out.string(topic).array(group, ({ partition, bytes }) => out.int32(partition).bytes(bytes));
+    })
+    .finish();
 }
 
 export interface ProduceResult extends PartitionError {
@@ -119,19 +132,21 @@ export interface ProduceResult extends PartitionError {
 
 export function decodeProduce(answer: Buffer): readonly ProduceResult[] {
   const from = new ProtocolReader(APIS.produce, answer);
-  return from.array(() => {
-    const topic = from.string();
-    return from.array(() => {
-      const partition = from.int32();
-      const error = from.int16();
-      const baseOffset = from.int64();
-      from.int64(); // append time
-      from.int64(); // log start
-      const rows = from.array(() => ({ row: from.int32(), problem: from.nullableString() }));
-      const detail = [from.nullableString(), ...rows.slice(0, 3).map(({ row, problem }) => `record ${row}: ${problem ?? ''}`)];
-      return { topic, partition, error, baseOffset, detail: detail.filter((text) => text !== null).join('; ') };
-    });
-  }).flat();
+  return from
+    .array(() => {
+      const topic = from.string();
+      return from.array(() => {
+        const partition = from.int32();
+        const error = from.int16();
+        const baseOffset = from.int64();
+        from.int64(); // append time
+        from.int64(); // log start
+        const rows = from.array(() => ({ row: from.int32(), problem: from.nullableString() }));
+        const detail = [from.nullableString(), ...rows.slice(0, 3).map(({ row, problem }) => `record ${row}: ${problem ?? ''}`)];
+        return { topic, partition, error, baseOffset, detail: detail.filter((text) => text !== null).join('; ') };
+      });
+    })
+    .flat();
 }
 
 function byTopic<P extends TopicPartition>(partitions: readonly P[]): ReadonlyMap<string, readonly P[]> {

@@ -1,6 +1,9 @@
 import { sleep, type Clock } from '@weir/core';
 
-/** Pauses between attempts: doubling from `first` to `most` milliseconds, each shortened at random by up to a fifth, so that many do not knock at once. */
+/**
+ * Pauses between attempts: doubling from `first` to `most` milliseconds, each shortened at random by up to a fifth, so that many do
+ * not knock at once.
+ */
 export class Backoff {
   #next: number;
 

@@ -3,7 +3,12 @@ import { errors } from '../errors.js';
 import { Backoff } from './backoff.js';
 import { CODE, codeName, isPassing, isRefused, isStaleCoordinator } from './error-codes.js';
 import {
-  decodeFindCoordinator, decodeMetadata, encodeFindCoordinator, encodeMetadata, type CoordinatorKind, type TopicMetadata,
+  decodeFindCoordinator,
+  decodeMetadata,
+  encodeFindCoordinator,
+  encodeMetadata,
+  type CoordinatorKind,
+  type TopicMetadata,
 } from './metadata-messages.js';
 import { ANY_NODE, APIS, type Wire } from './wire.js';
 

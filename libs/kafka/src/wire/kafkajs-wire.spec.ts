@@ -160,7 +160,9 @@ describe('the wire', () => {
   it('refuses a broker that is too old, and says what it lacks', async () => {
     broker.highest = 7;
     expect(await refusal(wire.send(1, 'control', APIS.metadata, BODY))).toMatchObject({
-      kind: 'invalid', code: 'KAFKA_BROKER_UNSUPPORTED', message: expect.stringMatching(/Kafka 3\.9/),
+      kind: 'invalid',
+      code: 'KAFKA_BROKER_UNSUPPORTED',
+      message: expect.stringMatching(/Kafka 3\.9/),
     });
   });
 
@@ -174,7 +176,10 @@ describe('the wire', () => {
       plain.unref();
     });
     wire = new KafkaJsWire(checkOptions({ brokers: [`127.0.0.1:${port}`], ssl: true }), 'spec', clock);
-    expect(await refusal(wire.send(ANY_NODE, 'control', APIS.metadata, BODY))).toMatchObject({ kind: 'invalid', code: 'KAFKA_CLIENT_REFUSED' });
+    expect(await refusal(wire.send(ANY_NODE, 'control', APIS.metadata, BODY))).toMatchObject({
+      kind: 'invalid',
+      code: 'KAFKA_CLIENT_REFUSED',
+    });
   });
 
   it('plans no timer while nothing waits: kafkajs would wake up every millisecond', async () => {

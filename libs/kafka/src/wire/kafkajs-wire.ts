@@ -26,12 +26,7 @@ import { ProtocolReader } from './protocol-reader.js';
 
 interface KafkaJsQueue {
   readonly pending: readonly unknown[];
-  push(request: {
-    entry: Record<string, unknown>;
-    expectResponse: boolean;
-    requestTimeout: null;
-    sendRequest: () => void;
-  }): void;
+  push(request: { entry: Record<string, unknown>; expectResponse: boolean; requestTimeout: null; sendRequest: () => void }): void;
   scheduleCheckPendingRequests(): void;
 }
 
@@ -198,6 +193,7 @@ class Link {
       });
       const fail = (thrown: unknown): void => {
         cancel();
+        if (isWeirError(thrown, 'data')) return reject(thrown);
         const problem = thrown instanceof Error ? thrown.message : String(thrown);
         const context = { api: api.name, broker: this.#broker, problem };
         reject(sent ? errors.replyLost(context, thrown) : errors.unreachable(context, thrown));
@@ -207,7 +203,7 @@ class Link {
         try {
           resolve(api.flexible ? afterTags(api, payload) : payload);
         } catch (thrown) {
-          reject(thrown as Error);
+          fail(thrown);
         }
       };
       const entry = { apiKey: api.key, apiName: api.name, apiVersion: api.version, correlationId, resolve: succeed, reject: fail };
@@ -337,15 +333,15 @@ export class KafkaJsWire implements Wire {
   /** Brokers in turn, beginning with the one that answered last; on to the next only if nothing was sent. */
   async #sendToAny(role: Role, api: Api, body: readonly Buffer[], timeoutMs: number): Promise<Buffer> {
     const candidates = [...this.#nodes.values(), ...this.#settings.brokers];
-    let failure: unknown;
+    let failure: Error | undefined;
     for (let i = 0; i < candidates.length && !this.#closed; i++) {
       const { host, port } = candidates[this.#turn % candidates.length]!;
       try {
         return await this.#link(host, port, role).send(api, body, timeoutMs);
       } catch (thrown) {
-        failure = thrown;
+        failure = thrown as Error;
         this.#turn++;
-        if ((thrown as { code?: string }).code !== 'KAFKA_UNREACHABLE') throw thrown;
+        if (!isWeirError(thrown, 'retry') || thrown.code !== 'KAFKA_UNREACHABLE') throw thrown;
       }
     }
     throw failure ?? errors.unreachable({ api: api.name, broker: 'any', problem: 'this client was closed' });

@@ -69,7 +69,10 @@ function readTopic(from: ProtocolReader): TopicMetadata {
 export type CoordinatorKind = 'group' | 'transaction';
 
 export function encodeFindCoordinator(kind: CoordinatorKind, key: string): readonly Buffer[] {
-  return new ProtocolWriter(APIS.findCoordinator.flexible).string(key).int8(kind === 'group' ? 0 : 1).finish();
+  return new ProtocolWriter(APIS.findCoordinator.flexible)
+    .string(key)
+    .int8(kind === 'group' ? 0 : 1)
+    .finish();
 }
 
 export interface Coordinator {

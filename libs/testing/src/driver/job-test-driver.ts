@@ -140,7 +140,7 @@ export class JobTestDriver {
       .filter((topic) => !(this.options.outputs ?? []).includes(topic))
       .flatMap((topic) => {
         const partitions = this.cluster.describeTopic(topic)?.partitions ?? 0;
-        return Array.from({ length: partitions }, (_, partition) => ({ topic, partition, end: this.cluster.endPosition(topic, partition).lastStable as number }));
+        return Array.from({ length: partitions }, (_, partition) => ({ topic, partition, end: this.cluster.endPosition(topic, partition).lastStable }));
       });
   }
 

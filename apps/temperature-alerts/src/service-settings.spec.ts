@@ -1,0 +1,63 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { SettingError, settingsFrom } from './service-settings.js';
+
+const KAFKA_BROKERS = '127.0.0.1:9092';
+
+describe('the settings of the service', () => {
+  it('have the defaults that the README promises', () => {
+    expect(settingsFrom({ KAFKA_BROKERS })).toEqual({
+      brokers: ['127.0.0.1:9092'],
+      applicationId: 'temperature-alerts',
+      stateDir: resolve('./data'),
+      stateBackend: 'rocksdb',
+      host: '127.0.0.1',
+      port: 8081,
+      checkpointIntervalMs: 500,
+      checkpointMode: 'EXACTLY_ONCE',
+      parallelism: undefined,
+      logLevels: ['fatal', 'error', 'warn', 'log'],
+      alerts: { inputTopic: 'sensor-readings', outputTopic: 'temperature-alerts', inputPartitioner: 'auto', threshold: 10 },
+    });
+  });
+
+  it('come from the environment, where an empty one counts as not set', () => {
+    const settings = settingsFrom({
+      KAFKA_BROKERS: 'a:1, b:2',
+      APPLICATION_ID: 'x',
+      INPUT_TOPIC: 'in',
+      OUTPUT_TOPIC: 'out',
+      STATE_BACKEND: 'memory',
+      PORT: '0',
+      CHECKPOINT_INTERVAL_MS: '100',
+      INPUT_PARTITIONER: 'crc32',
+      PARALLELISM: '3',
+      ALERT_THRESHOLD: '2.5',
+      LOG_LEVEL: 'error',
+      HOST: '',
+    });
+    expect(settings).toMatchObject({ brokers: ['a:1', 'b:2'], applicationId: 'x', stateBackend: 'memory', port: 0, checkpointIntervalMs: 100, parallelism: 3 });
+    expect(settings).toMatchObject({ host: '127.0.0.1', logLevels: ['fatal', 'error'] });
+    expect(settings.alerts).toEqual({ inputTopic: 'in', outputTopic: 'out', inputPartitioner: 'crc32', threshold: 2.5 });
+  });
+
+  it.each([
+    [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
+    [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
+    [{ STATE_BACKEND: 'disk' }, 'STATE_BACKEND is "disk"; allowed: rocksdb, memory.'],
+    [{ STATE_BACKEND: 'filesystem' }, 'STATE_BACKEND is "filesystem"; allowed: rocksdb, memory (filesystem comes with a later version).'],
+    [{ CHECKPOINT_MODE: 'AT_LEAST_ONCE' }, 'CHECKPOINT_MODE is "AT_LEAST_ONCE"; allowed: EXACTLY_ONCE (AT_LEAST_ONCE comes with a later version).'],
+    [{ CHECKPOINT_MODE: 'exactly' }, 'CHECKPOINT_MODE is "exactly"; allowed: EXACTLY_ONCE.'],
+    [{ INPUT_PARTITIONER: 'md5' }, 'INPUT_PARTITIONER is "md5"; allowed: auto, murmur2, crc32.'],
+    [{ CHECKPOINT_INTERVAL_MS: '0' }, 'CHECKPOINT_INTERVAL_MS is "0"; allowed: a whole number from 10 to 600000.'],
+    [{ PORT: '99999' }, 'PORT is "99999"; allowed: a whole number from 0 to 65535.'],
+    [{ PARALLELISM: '1.5' }, 'PARALLELISM is "1.5"; allowed: a whole number from 1 to 32768.'],
+    [{ ALERT_THRESHOLD: '-1' }, 'ALERT_THRESHOLD is "-1"; allowed: degrees above 0'],
+    [{ INPUT_TOPIC: 'a b' }, 'INPUT_TOPIC is "a b"; allowed: 1 to 249 letters'],
+    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is "loud"; allowed: error, warn, log, debug.'],
+  ])('refuse %j', (environment, message) => {
+    const read = () => settingsFrom({ KAFKA_BROKERS, ...environment });
+    expect(read).toThrow(SettingError);
+    expect(read).toThrow(message);
+  });
+});

@@ -1,0 +1,39 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Verdict } from '../judge/judge.js';
+import { LineProcess } from '../witness/line-process.js';
+import { PROJECT_ROOT } from '../witness/project-root.js';
+import type { SeenTrail } from '../witness/seen-trail.js';
+
+export interface JudgeRequest {
+  readonly brokers: string;
+  readonly applicationId: string;
+  readonly input: string;
+  readonly output: string;
+  readonly folder: string;
+  /** What readers saw of the output during the faults, by name. */
+  readonly saw: Readonly<Record<string, SeenTrail>>;
+}
+
+/** Starts the judge as a program of its own, which shares nothing with the rig but files. @throws Error if it could not judge */
+export async function askJudge({ brokers, applicationId, input, output, folder, saw }: JudgeRequest): Promise<Verdict> {
+  const stores = join(folder, 'stores');
+  await mkdir(stores, { recursive: true });
+  const args = ['--brokers', brokers, '--application-id', applicationId, '--input', input, '--output', output, '--stores', stores];
+  for (const [name, trail] of Object.entries(saw)) {
+    const file = join(folder, `saw-${name}.txt`);
+    await writeFile(file, [...trail.lines()].join('\n'));
+    args.push('--saw', `${name}=${file}`);
+  }
+  const lines: string[] = [];
+  const program = join(PROJECT_ROOT, 'dist', 'apps', 'verifier', 'judge', 'main.js');
+  const judge = new LineProcess({ command: [process.execPath, program, ...args], onLine: (line) => lines.push(line) });
+  try {
+    const { code, signal } = await judge.ended;
+    const last = lines.at(-1);
+    if ((code === 0 || code === 1) && last !== undefined) return JSON.parse(last) as Verdict;
+    throw new Error(`the judge could not judge (${signal ?? `exit code ${code}`}): ${judge.lastWords}`);
+  } finally {
+    await judge.kill();
+  }
+}

@@ -1,0 +1,34 @@
+import { RULES } from '../judge/violation.js';
+import type { RunReport } from './run.js';
+
+/** A report as people read it. */
+export function reportText(report: RunReport): string {
+  const { verdict, restores } = report;
+  const what = report.sabotage === undefined ? report.variant : `sabotage ${report.sabotage} (${report.variant})`;
+  const starts = report.startMs === undefined ? 'none came to RUNNING' : `${report.startMs} ms to RUNNING, median`;
+  const lines = [
+    `${what}, seed ${report.seed}: ${report.kills} blows, ${report.lives} lives, ` +
+      `${report.readings} readings in ${report.flowSeconds} s; ${report.seconds} s in all`,
+    `  starts:   ${starts}; ${report.deathsInspected} deaths inspected, ${report.tornTransactions} left a transaction open`,
+    `  restores: ${restores.count} of tasks, ${restores.records} records; ` +
+      `${restores.tails} had a tail to read at most, ${restores.tailsWithRecords} of them one with records, the largest ${restores.largestTail}`,
+  ];
+  if (verdict !== undefined) {
+    lines.push(
+      `  judge:    ${verdict.alerts} alerts of ${verdict.expectedAlerts} expected, ${verdict.sensors} sensors, ` +
+        `${verdict.epochs} epochs (largest ${verdict.largestEpoch} records), ${verdict.storesAudited} stores of the dead compared`,
+    );
+  }
+  for (const [rule, count] of Object.entries(report.counts))
+    lines.push(`  BROKEN ${count} times: ${RULES[rule as keyof typeof RULES]} (${rule})`);
+  for (const { rule, detail } of report.samples) lines.push(`    ${rule}: ${detail.replaceAll('\n', '\n      ')}`);
+  if (report.folder !== undefined) lines.push(`  kept:     ${report.folder}`);
+  lines.push(`  ${conclusion(report)}`);
+  return lines.join('\n');
+}
+
+function conclusion({ sabotage, ok, kills, foundAfterKills }: RunReport): string {
+  if (sabotage === undefined) return ok ? 'OK' : 'VIOLATED';
+  if (ok) return `NOT FOUND in ${kills} blows`;
+  return foundAfterKills === undefined ? `FOUND by the judge, after ${kills} blows` : `FOUND after ${foundAfterKills} blows`;
+}

@@ -1,0 +1,298 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { changelogTopic, type Clock, incarnation, sleep } from '@weir/core';
+import { Feeder } from '../generator/feeder.js';
+import { Flow } from '../generator/flow.js';
+import { SensorWalk } from '../generator/sensor-walk.js';
+import type { Verdict } from '../judge/judge.js';
+import { type Rule, type Violation, Violations } from '../judge/violation.js';
+import { planKills } from '../killer/kill-plan.js';
+import { Killer } from '../killer/killer.js';
+import { checkTails, RestoreLedger, type TailRestore } from '../killer/restore-ledger.js';
+import { JavaWitness } from '../witness/java-witness.js';
+import { PROJECT_ROOT } from '../witness/project-root.js';
+import { SeenTrail } from '../witness/seen-trail.js';
+import { WeirWitness } from '../witness/weir-witness.js';
+import { askJudge } from './ask-judge.js';
+import { CutCheck } from './cut-check.js';
+import type { RunOptions } from './run-options.js';
+import { Schedule } from './schedule.js';
+
+/**
+ * One run, from empty topics to a verdict:
+ *
+ *   1. make input and output; begin to follow the output with two readers
+ *   2. let readings flow, and strike blow after blow; the flow goes on until after the last
+ *   3. let the rest flow, wait until the group has committed the end of the input, stop the service in order
+ *   4. end the followers, and ask the judge
+ *
+ * Whatever happens, every process that was started is ended. A sabotaged run stops at the first thing that was found.
+ */
+export interface RunReport {
+  readonly variant: string;
+  readonly sabotage: string | undefined;
+  readonly seed: number;
+  /** Blows that were struck. */
+  readonly kills: number;
+  readonly lives: number;
+  readonly ok: boolean;
+  /** Blows after which the first thing was found; undefined where it took the judge, at the end. */
+  readonly foundAfterKills: number | undefined;
+  readonly counts: Partial<Record<Rule, number>>;
+  readonly samples: readonly Violation[];
+  readonly readings: number;
+  readonly flowSeconds: number;
+  /** Median of milliseconds from the start of a process to RUNNING. */
+  readonly startMs: number | undefined;
+  /** Tails: restores that had to read no more than what the last epoch holds. */
+  readonly restores: {
+    readonly count: number;
+    readonly records: number;
+    readonly tails: number;
+    readonly tailsWithRecords: number;
+    readonly largestTail: number;
+  };
+  readonly deathsInspected: number;
+  /** Inspected deaths that left a transaction open. */
+  readonly tornTransactions: number;
+  /** Undefined where a sabotage was found before. */
+  readonly verdict: Omit<Verdict, 'counts' | 'samples'> | undefined;
+  readonly seconds: number;
+  /** Logs, state and copies of stores, if they were kept. */
+  readonly folder: string | undefined;
+}
+
+/** Milliseconds without progress after which a service is stuck. */
+const STUCK_MS = 30_000;
+const POLL_MS = 200;
+const MEAN_RUN_MS = 1_000;
+
+export async function runOnce(options: RunOptions, clock: Clock): Promise<RunReport> {
+  const run = await Run.prepare(options, clock);
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #began: number;
+  readonly #violations = new Violations();
+  readonly #ledger: RestoreLedger;
+  readonly #killer: Killer;
+  readonly #cuts: CutCheck;
+  readonly #flow: Flow;
+  readonly #schedule: Schedule;
+  readonly #trails = { java: new SeenTrail(), weir: new SeenTrail() };
+  #foundAfter: number | undefined;
+  #tornTransactions = 0;
+
+  private constructor(
+    private readonly options: RunOptions,
+    private readonly clock: Clock,
+    private readonly folder: string,
+    private readonly names: Names,
+    private readonly java: JavaWitness,
+    private readonly weir: WeirWitness,
+    private readonly feeder: Feeder,
+  ) {
+    const { variant, seed, readings, sensors, flowSeconds, sabotage, brokers } = options;
+    this.#began = clock.monotonic();
+    const durable = variant !== 'memory';
+    this.#ledger = new RestoreLedger(durable, this.#violations);
+    this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
+    this.#cuts = new CutCheck(java, { ...names, group: names.applicationId }, clock, this.#violations);
+    const mode = variant === 'aborted' ? 'transactions' : 'plain';
+    this.#flow = new Flow(new SensorWalk({ seed, sensors }), feeder, {
+      seed,
+      readings,
+      remainingMs: () => this.#schedule.remainingMs(),
+      mode,
+      clock,
+    });
+    this.#killer = new Killer({
+      entry: join(PROJECT_ROOT, 'dist', 'apps', sabotage === undefined ? 'temperature-alerts' : 'verifier/sabotaged', 'main.js'),
+      env: {
+        KAFKA_BROKERS: brokers,
+        APPLICATION_ID: names.applicationId,
+        INPUT_TOPIC: names.input,
+        OUTPUT_TOPIC: names.output,
+        STATE_BACKEND: durable ? 'rocksdb' : 'memory',
+        ...(sabotage === undefined ? {} : { SABOTAGE: sabotage }),
+      },
+      folder,
+      durable,
+      clock,
+      violations: this.#violations,
+      ledger: this.#ledger,
+      onDeath: (when) => this.#onDeath(when),
+      progress: () => this.#committed(),
+    });
+  }
+
+  /** Step 1. */
+  static async prepare(options: RunOptions, clock: Clock): Promise<Run> {
+    const below = options.folder ?? tmpdir();
+    await mkdir(below, { recursive: true });
+    const folder = await mkdtemp(join(below, `weir-chaos-${options.variant}-`));
+    const names = namesOf(options, clock);
+    const { brokers, partitions } = options;
+    const transactionalId = options.variant === 'aborted' ? `${names.applicationId}-feeder` : undefined;
+    const [java, weir, feeder] = await Promise.all([
+      JavaWitness.start(brokers),
+      WeirWitness.start(brokers),
+      Feeder.start({ brokers, topic: names.input, compression: COMPRESSIONS[options.seed % COMPRESSIONS.length]!, transactionalId }),
+    ]);
+    for (const topic of [names.input, names.output]) await feeder.create(topic, partitions);
+    return new Run(options, clock, folder, names, java, weir, feeder);
+  }
+
+  async run(): Promise<RunReport> {
+    const { java, weir, names } = this;
+    await java.follow(names.output, (record) => this.#trails.java.see(record));
+    const follower = weir.follow(names.output, (record) => this.#trails.weir.see(record));
+    const flowBegan = this.clock.monotonic();
+    const flow = this.#flow.run();
+    flow.catch(() => undefined); // awaited below
+    if (this.options.variant === 'backlog') {
+      this.#schedule.cutShort();
+      await flow;
+    }
+    await this.#strikeAll();
+    this.#schedule.cutShort();
+    if (!this.#foundInSabotage() && !this.#killer.givenUp) await this.#killer.keepAlive();
+    if (this.#foundInSabotage()) this.#flow.stop();
+    await flow;
+    const flowSeconds = (this.clock.monotonic() - flowBegan) / 1000;
+    const sent = await this.feeder.flush();
+    if (this.#foundInSabotage() || this.#killer.givenUp) return this.#report(undefined, sent, flowSeconds);
+    await this.#untilCommitted();
+    await this.#killer.finish();
+    await Promise.all([java.unfollow(names.output), follower.finish()]);
+    const verdict = await askJudge({ ...names, brokers: this.options.brokers, folder: this.folder, saw: this.#trails });
+    checkTails(this.#ledger.tails, verdict.largestEpoch, this.#violations);
+    return this.#report(verdict, sent, flowSeconds);
+  }
+
+  async close(): Promise<void> {
+    this.#flow.stop();
+    await this.#killer.close();
+    await Promise.all([this.feeder.close(), this.java.close(), this.weir.close()]);
+    if (this.#violations.none && !this.options.keep) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Step 2. */
+  async #strikeAll(): Promise<void> {
+    const { variant, seed, kills, checkpointIntervalMs } = this.options;
+    const plan = planKills({ variant, seed, kills, checkpointIntervalMs, meanRunMs: MEAN_RUN_MS });
+    for (const step of plan) {
+      await this.#killer.strike(step);
+      this.#schedule.struck();
+      if (!this.#violations.none) this.#foundAfter ??= this.#killer.blows;
+      if (this.#foundInSabotage() || this.#killer.givenUp) return;
+    }
+  }
+
+  /** Step 3. */
+  async #untilCommitted(): Promise<void> {
+    const { clock } = this;
+    const target = (await this.java.ends(this.names.input)).reduce((sum, { lastStable }) => sum + lastStable, 0);
+    let before = -1;
+    let since = clock.monotonic();
+    while (!this.#killer.givenUp) {
+      await this.#killer.keepAlive();
+      const now = await this.#committed();
+      if (now >= target) return;
+      if (now > before) since = clock.monotonic();
+      before = now;
+      if (clock.monotonic() - since > STUCK_MS) {
+        this.#violations.add(
+          'service-stuck',
+          `the group has committed ${now} of ${target} records of the input, and none more for ${STUCK_MS} ms`,
+        );
+        return;
+      }
+      await sleep(clock, POLL_MS);
+    }
+  }
+
+  async #onDeath(when: string): Promise<void> {
+    if ((await this.java.ends(this.names.changelog)).length > 0 && (await this.java.openTransactions(this.names.changelog)).length > 0)
+      this.#tornTransactions++;
+    await this.#cuts.check(when);
+  }
+
+  async #committed(): Promise<number> {
+    const offsets = await this.java.groupOffsets(this.names.applicationId, this.names.input);
+    return [...offsets.values()].reduce((sum, offset) => sum + offset, 0);
+  }
+
+  #foundInSabotage(): boolean {
+    return this.options.sabotage !== undefined && !this.#violations.none;
+  }
+
+  #report(verdict: Verdict | undefined, readings: number, flowSeconds: number): RunReport {
+    const { options } = this;
+    const own = this.#violations;
+    const judged = verdict ?? { counts: {}, samples: [], ok: true };
+    const starts = [...this.#killer.startsMs].sort((a, b) => a - b);
+    const kept = !own.none || !judged.ok || options.keep;
+    if (!judged.ok) for (const { rule, detail } of judged.samples) own.add(rule, detail); // so that the folder is kept
+    return {
+      variant: options.variant,
+      sabotage: options.sabotage,
+      seed: options.seed,
+      kills: this.#killer.blows,
+      lives: this.#killer.lives,
+      ok: own.none,
+      foundAfterKills: this.#foundAfter,
+      counts: { ...own.counts, ...judged.counts },
+      samples: own.samples,
+      readings,
+      flowSeconds: rounded(flowSeconds),
+      startMs: starts.length === 0 ? undefined : Math.round(starts[Math.floor(starts.length / 2)]!),
+      restores: { count: this.#ledger.restores, records: this.#ledger.records, ...tailsOf(this.#ledger.tails) },
+      deathsInspected: this.#cuts.cuts,
+      tornTransactions: this.#tornTransactions,
+      verdict: verdict === undefined ? undefined : withoutFindings(verdict),
+      seconds: rounded((this.clock.monotonic() - this.#began) / 1000),
+      folder: kept ? this.folder : undefined,
+    };
+  }
+}
+
+interface Names {
+  readonly applicationId: string;
+  readonly input: string;
+  readonly output: string;
+  readonly changelog: string;
+}
+
+const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+
+function namesOf({ variant, seed }: RunOptions, clock: Clock): Names {
+  const applicationId = `chaos-${variant}-${seed}-${clock.newId().slice(0, 8)}`;
+  return {
+    applicationId,
+    input: `${applicationId}-in`,
+    output: `${applicationId}-out`,
+    changelog: changelogTopic(applicationId, incarnation(0), 0),
+  };
+}
+
+function withoutFindings({ counts: _counts, samples: _samples, ...rest }: Verdict): Omit<Verdict, 'counts' | 'samples'> {
+  return rest;
+}
+
+function tailsOf(tails: readonly TailRestore[]): {
+  readonly tails: number;
+  readonly tailsWithRecords: number;
+  readonly largestTail: number;
+} {
+  const records = tails.map((tail) => tail.records);
+  return { tails: tails.length, tailsWithRecords: records.filter((count) => count > 0).length, largestTail: Math.max(0, ...records) };
+}
+
+const rounded = (seconds: number): number => Math.round(seconds * 10) / 10;

@@ -1,0 +1,87 @@
+import { isWeirError } from '@weir/core';
+import type { Collector } from '@weir/core';
+import { nestErrors } from '../errors.js';
+import type { FoundHandler } from './found-handler.js';
+import type { HandlerParameter } from './nest-metadata.js';
+import type { RecordTap } from './record-tap.js';
+import { NO_ROW, StreamContext } from './stream-context.js';
+import type { ContextSource } from './stream-context.js';
+
+/**
+ * Calls a handler's method with one record after another, and sends on what it returns.
+ *
+ *   1. the context shows the record
+ *   2. the method runs, to its end
+ *   3. the context shows no record any more
+ *   4. what it returned goes out, one value after another
+ */
+export class HandlerCall {
+  readonly #handler: FoundHandler;
+  readonly #tap: RecordTap;
+  readonly #source: ContextSource;
+  readonly #fill: readonly ((value: unknown) => unknown)[];
+  /** Filled anew for each call: a record costs no list. */
+  readonly #arguments: unknown[];
+
+  constructor(handler: FoundHandler, tap: RecordTap, how: Pick<ContextSource, 'keyOf' | 'states'>) {
+    this.#handler = handler;
+    this.#tap = tap;
+    this.#source = { ...how, handler: handler.name, tap, row: NO_ROW };
+    const context = new StreamContext(this.#source);
+    const { parameters } = handler;
+    const count = Math.max(-1, ...parameters.map(({ index }) => index)) + 1;
+    this.#fill = Array.from({ length: count }, (_, index) => fillOf(parameters.find((parameter) => parameter.index === index), context));
+    this.#arguments = new Array<unknown>(count).fill(undefined);
+  }
+
+  /** @param row of the chunk at hand. @throws WeirError `data` NEST_HANDLER_FAILED; `invalid` NEST_HANDLER_RESULT */
+  run(row: number, value: unknown, out: Collector<unknown>): void {
+    const result = this.#result(row, value);
+    if (result === undefined) return;
+    this.#mustBeSendable(result, row);
+    if (!Array.isArray(result)) out.collect(result);
+    else for (const each of result) out.collect(each);
+  }
+
+  #result(row: number, value: unknown): unknown {
+    const args = this.#arguments;
+    for (let i = 0; i < args.length; i++) args[i] = this.#fill[i]!(value);
+    this.#source.row = row;
+    try {
+      return Reflect.apply(this.#handler.method, this.#handler.instance, args);
+    } catch (thrown) {
+      if (isWeirError(thrown)) throw thrown;
+      const problem = thrown instanceof Error ? thrown.message : String(thrown);
+      throw nestErrors.handlerFailed({ handler: this.#handler.name, ...this.#place(row), problem }, thrown);
+    } finally {
+      this.#source.row = NO_ROW;
+    }
+  }
+
+  #mustBeSendable(result: unknown, row: number): void {
+    const { name, options } = this.#handler;
+    const fail = (problem: string, advice: string): Error => nestErrors.handlerResult({ handler: name, ...this.#place(row), problem, advice });
+    if (options.to === undefined) throw fail('a value, and it names no topic for it', 'Name one by `to` of @StreamHandler, or return nothing.');
+    if (typeof result !== 'object' || result === null) return;
+    if (isFunction(result, 'then')) throw fail('a promise', ASYNC_ADVICE);
+    if (isFunction(result, 'subscribe')) throw fail('an Observable', ASYNC_ADVICE);
+  }
+
+  #place(row: number): { readonly topic: string; readonly partition: number; readonly offset: number } {
+    const { topic, partition, columns } = this.#tap;
+    return { topic, partition, offset: columns.offset[row]! };
+  }
+}
+
+export const ASYNC_ADVICE =
+  'Handlers run synchronously within the transaction of their task. Keep what waits for I/O on a transport that awaits its handlers, ' +
+  'or behind the topic that this one writes.';
+
+function fillOf(parameter: HandlerParameter | undefined, context: StreamContext): (value: unknown) => unknown {
+  if (parameter?.type === 'context') return () => context;
+  if (parameter?.type !== 'payload') return () => undefined;
+  const { property } = parameter;
+  return property === undefined ? (value) => value : (value) => (value as Readonly<Record<string, unknown>> | null | undefined)?.[property];
+}
+
+const isFunction = (value: object, name: string): boolean => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function';
