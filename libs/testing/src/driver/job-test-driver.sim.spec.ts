@@ -286,6 +286,16 @@ describe('a crash', () => {
     expect(driver.telemetry.of('task-failed').map(({ error }) => (error as WeirError).code)).toEqual(['STATE_WRITE_FAILED']);
   });
 
+  it('leaves nothing of the process behind: no client that lives, no timer', async () => {
+    const driver = await startCounting();
+    say(driver, 'ann');
+    await driver.checkpoint();
+    expect(driver.clock.pendingTimers).toBeGreaterThan(0);
+    await driver.crash();
+    expect(driver.clock.pendingTimers).toBe(0);
+    expect(driver.cluster.clients.map(({ isAlive }) => isAlive)).toEqual([false]);
+  });
+
   it('happens once: crashing twice is no error, and what needs a running job says how to get one', async () => {
     const driver = await startCounting();
     await expect(driver.recover()).rejects.toThrow(/runs already.*crash\(\) or stop\(\)/);
@@ -384,6 +394,11 @@ describe('a seed', () => {
 
   it('gives the same run each time, to the last record, event and millisecond', async () => {
     expect(await run(5)).toEqual(await run(5));
+  });
+
+  it('is that of the clock and of the cluster', async () => {
+    const { clock, cluster } = await startCounting({ seed: 7 });
+    expect([clock.seed, cluster.seed]).toEqual([7, 7]);
   });
 
   it('gives another run than another seed', async () => {
