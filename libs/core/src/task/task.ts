@@ -111,6 +111,8 @@ export class Task {
   #lastBarrier: CheckpointId = checkpointId(0);
   #recordsIn = 0;
   #recordsOut = 0;
+  /** Whether the next turn waits for others to have theirs: one does, or a task that is woken meanwhile takes more turns than the others. */
+  #turnAsked = false;
 
   constructor(
     readonly plan: TaskPlan,
@@ -426,8 +428,15 @@ export class Task {
       this.#running.recordsIn += chunk.records.count;
       this.#recordsIn += chunk.records.count;
     }
-    this.host.clock.after(0, this.#signal.raise);
+    if (this.#turnAsked) return;
+    this.#turnAsked = true;
+    this.host.clock.after(0, this.#nextTurn);
   }
+
+  readonly #nextTurn = (): void => {
+    this.#turnAsked = false;
+    this.#signal.raise();
+  };
 
   /** A full epoch commits early where R1 allows it; otherwise the end of the commit or of the round wakes the loop. */
   #askForRoom(): void {
