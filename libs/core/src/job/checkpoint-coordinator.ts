@@ -71,8 +71,10 @@ export class CheckpointCoordinator {
     this.#cancelTick = host.clock.after(host.intervalMs, () => this.#tick());
     const now = host.clock.monotonic();
     this.#take(checkTimeout(this.#round, host.timeoutMs, now));
-    if (this.#round.state === 'OPEN' || now - this.#endedAt < host.minPauseMs) return;
-    if (this.triggerNow() === undefined) for (const task of host.runningTasks()) task.commitPlain();
+    if (this.#round.state === 'OPEN') return;
+    const running = host.runningTasks();
+    if (running.length < host.taskCount) for (const task of running) task.commitPlain(); // R4; the pause is one between rounds
+    else if (now - this.#endedAt >= host.minPauseMs) this.triggerNow();
   }
 
   #take({ round, end }: RoundStep<Task>): void {
