@@ -143,7 +143,7 @@ describe('reading outputs', () => {
 });
 
 describe('a checkpoint', () => {
-  it.each([1, 2, 3, 4, 5])('waits until all that was piped is in output, state and disk, on a slow network, too (seed %i)', async (seed) => {
+  it.each([1, 2, 3, 4, 5])('waits until all that was piped is in output, state and disk, on a slow network too (seed %i)', async (seed) => {
     const driver = await startCounting({ network: LIFELIKE, seed });
     const users = Array.from({ length: 20 }, (_, i) => `u${i}`);
     for (let round = 1; round <= 3; round++) {
