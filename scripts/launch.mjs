@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { diesWithParent } from './dies-with-parent.mjs';
 import { NoBrokerError, startBroker } from './local-broker.mjs';
 import { seconds, speaker } from './progress.mjs';
 import { ensureBuilt, ensureInstalled, ROOT } from './workspace.mjs';
@@ -101,9 +102,10 @@ function watchSignals() {
  * @param {Ending} ending
  * @returns {Promise<number>} its exit code
  */
-function runProgram(program, args, env, ending) {
+async function runProgram(program, args, env, ending) {
+  const [file, ...line] = await diesWithParent('TERM', [process.execPath, join(ROOT, program), ...args], process.env);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(ROOT, program), ...args], { env: { ...process.env, ...env }, stdio: 'inherit' });
+    const child = spawn(file, line, { env: { ...process.env, ...env }, stdio: 'inherit' });
     ending.onSignal = (signal, again) => {
       if (again) return void child.kill('SIGKILL');
       // Ctrl-C goes to everything in the terminal's foreground, the program too.

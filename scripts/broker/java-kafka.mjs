@@ -1,12 +1,12 @@
 // Kafka as a Java process: which Java, which jars, which folder, which command line. What keeps the process is supervisor.mjs.
 import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { diesWithParent, onPath } from '../dies-with-parent.mjs';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,20 +27,6 @@ const JVM_OPTIONS = ['-Xms128m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', '-Dj
 
 /** @param {unknown} error */
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
-
-/**
- * @param {string} name
- * @param {Env} env
- * @returns {Promise<string | undefined>} the first file on PATH that can be run under this name
- */
-export async function onPath(name, env) {
-  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
-    if (folder === '') continue;
-    const file = join(folder, name);
-    if (await access(file, constants.X_OK).then(() => true, () => false)) return file;
-  }
-  return undefined;
-}
 
 /**
  * @param {string} java
@@ -185,18 +171,16 @@ export async function format(kafka, scratch, ports) {
 }
 
 /**
- * Starts the broker process. It is the supervisor's child; where the system can do so it also dies with it (`setpriv`), however that ends.
+ * Starts the broker process, a child of the supervisor that dies with it.
  * @param {JavaKafka} kafka
  * @param {string} scratch
  * @param {Env} env
  */
 export async function launch(kafka, scratch, env) {
   const output = await open(join(scratch, 'logs', 'output.txt'), 'a');
-  const [java, ...args] = command(kafka, scratch, 'kafka.Kafka', []);
-  const setpriv = process.platform === 'linux' ? await onPath('setpriv', env) : undefined;
-  const line = setpriv === undefined ? [java, ...args] : [setpriv, '--pdeathsig', 'KILL', java, ...args];
+  const [file, ...args] = await diesWithParent('KILL', command(kafka, scratch, 'kafka.Kafka', []), env);
   try {
-    return spawn(/** @type {string} */ (line[0]), line.slice(1), { stdio: ['ignore', output.fd, output.fd], cwd: scratch });
+    return spawn(file, args, { stdio: ['ignore', output.fd, output.fd], cwd: scratch });
   } finally {
     await output.close();
   }

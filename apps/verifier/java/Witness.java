@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
@@ -40,6 +41,7 @@ import org.apache.kafka.common.utils.Utils;
  */
 public final class Witness {
   private static final Duration POLL = Duration.ofMillis(100);
+  private static final Duration KNOWN_LIMIT = Duration.ofSeconds(5);
   private static final Base64.Encoder BASE64 = Base64.getEncoder();
   private static final PrintWriter OUT = new PrintWriter(new OutputStreamWriter(System.out, StandardCharsets.US_ASCII), false);
 
@@ -86,7 +88,7 @@ public final class Witness {
 
   private void read(String topic, String level) throws Exception {
     KafkaConsumer<byte[], byte[]> reader = readers.computeIfAbsent("read_" + level, this::consumer);
-    List<TopicPartition> partitions = partitions(topic);
+    List<TopicPartition> partitions = partitionsOnceKnown(topic);
     Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
     reader.assign(partitions);
     reader.seekToBeginning(partitions);
@@ -101,7 +103,7 @@ public final class Witness {
 
   private void last(String topic, byte[] key) throws Exception {
     KafkaConsumer<byte[], byte[]> reader = readers.computeIfAbsent("read_committed", this::consumer);
-    List<TopicPartition> partitions = partitions(topic);
+    List<TopicPartition> partitions = partitionsOnceKnown(topic);
     Map<TopicPartition, Long> starts = reader.beginningOffsets(partitions);
     Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
     for (TopicPartition partition : partitions) {
@@ -154,11 +156,27 @@ public final class Witness {
   }
 
   private void open(String topic) throws Exception {
-    for (TopicPartition partition : partitions(topic)) {
-      admin.describeProducers(List.of(partition)).partitionResult(partition).get().activeProducers().forEach(producer -> {
+    for (TopicPartition partition : partitionsOnceKnown(topic)) {
+      var producers = onceKnown(() -> admin.describeProducers(List.of(partition)).partitionResult(partition).get().activeProducers());
+      producers.forEach(producer -> {
         producer.currentTransactionStartOffset().ifPresent(start ->
             print(List.of("t " + partition.partition() + " " + producer.producerId() + " " + producer.producerEpoch() + " " + start)));
       });
+    }
+  }
+
+  /** Of a topic that was made: perhaps a moment ago, and then a broker may not know it yet. */
+  private List<TopicPartition> partitionsOnceKnown(String topic) throws Exception {
+    return onceKnown(() -> partitions(topic));
+  }
+
+  private static <T> T onceKnown(Callable<T> ask) throws Exception {
+    for (long deadline = System.nanoTime() + KNOWN_LIMIT.toNanos(); ; Thread.sleep(50)) {
+      try {
+        return ask.call();
+      } catch (ExecutionException thrown) {
+        if (!(thrown.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) throw thrown;
+      }
     }
   }
 
@@ -228,7 +246,7 @@ public final class Witness {
     }
 
     private void run(KafkaConsumer<byte[], byte[]> reader) throws Exception {
-      List<TopicPartition> partitions = partitions(topic);
+      List<TopicPartition> partitions = partitionsOnceKnown(topic);
       reader.assign(partitions);
       reader.seekToBeginning(partitions);
       Map<TopicPartition, Long> ends = null;

@@ -129,7 +129,7 @@ export const errors = defineErrors({
     code: 'STATE_LOCKED',
     kind: 'retry',
     message: (c: { act: StoreAct; store: string; waitedMs: number }) =>
-      `While ${c.act} the store ${c.store} of the simulated disk: another opener holds its lock, and kept it for the ${c.waitedMs} ms waited.`,
+      `While ${c.act} the store ${c.store} on the simulated disk: another has its lock, and kept it for the ${c.waitedMs} ms waited.`,
     advice: 'Close it where it is open, or kill the process that has it.',
     example: { act: 'opening', store: 'app/0/0-1', waitedMs: 300 },
   }),
@@ -173,7 +173,8 @@ export const errors = defineErrors({
   stateKeyMissing: error({
     code: 'STATE_KEY_MISSING',
     kind: 'internal',
-    message: (c: { store: string; row: number }) => `A batch for the store ${c.store} has a null key in row ${c.row}; nothing of it was written.`,
+    message: (c: { store: string; row: number }) =>
+      `A batch for the store ${c.store} has a null key in row ${c.row}; nothing of it was written.`,
     advice: 'Give every row a key.',
     example: { store: 'app/0/0-1', row: 17 },
   }),
@@ -189,7 +190,7 @@ export const errors = defineErrors({
     code: 'STATE_POSITION_REGRESSED',
     kind: 'internal',
     message: (c: { store: string; held: string; given: string }) =>
-      `The store ${c.store} holds everything up to ${c.held} of its changelog, and a batch would set it to ${c.given}; nothing was written.`,
+      `The store ${c.store} holds all up to ${c.held} of its changelog, and a batch would set it to ${c.given}; nothing was written.`,
     advice: 'Destroy the store before it follows another log, or an earlier place of this one.',
     example: { store: 'app/0/0-1', held: 'offset 20 of topic id aaaa', given: 'offset 19 of topic id aaaa' },
   }),

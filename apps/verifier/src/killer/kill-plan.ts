@@ -62,7 +62,7 @@ const START_MS = 900;
 const RESTORE_MS = 250;
 const PAUSE_MS = 2_000;
 /** A backlog is caught up with in about a second. */
-const CATCH_UP_MS = 300;
+const CATCH_UP_MS = 800;
 const INSPECTED = 0.7;
 /** Every other life takes checkpoints so much more often, so that more kills hit one. */
 const HURRY = 5;

@@ -69,6 +69,12 @@ export class CheckpointCoordinator {
     return true;
   }
 
+  #triggerNext(): void {
+    const { broadcastEnds } = this.host;
+    if (broadcastEnds === undefined) this.#trigger([]);
+    else void this.#triggerWithEnds(broadcastEnds);
+  }
+
   /** R9: the trigger names the ends of the broadcast, which are asked for first. What has happened meanwhile is looked at again. */
   async #triggerWithEnds(broadcastEnds: () => Promise<readonly PartitionOffset[]>): Promise<void> {
     try {
@@ -84,10 +90,10 @@ export class CheckpointCoordinator {
     this.#cancelTick = host.clock.after(host.intervalMs, () => this.#tick());
     const now = host.clock.monotonic();
     this.#take(checkTimeout(this.#round, host.timeoutMs, now));
-    if (this.#round.state === 'OPEN' || now - this.#endedAt < host.minPauseMs) return;
-    if (host.runningTasks().length < host.taskCount) for (const task of host.runningTasks()) task.commitPlain();
-    else if (host.broadcastEnds === undefined) this.#trigger([]);
-    else void this.#triggerWithEnds(host.broadcastEnds);
+    if (this.#round.state === 'OPEN') return;
+    const running = host.runningTasks();
+    if (running.length < host.taskCount) for (const task of running) task.commitPlain(); // R4; the pause is one between rounds
+    else if (now - this.#endedAt >= host.minPauseMs) this.#triggerNext();
   }
 
   #take({ round, end }: RoundStep<Task>): void {

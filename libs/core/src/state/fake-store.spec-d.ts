@@ -1,5 +1,5 @@
 import type { RecordColumns } from '../model/record-columns.js';
-import type { StateEntry, StateStore, StorePosition } from '../ports/state-backend.js';
+import type { StateBackend, StateEntry, StateStore, StorePosition } from '../ports/state-backend.js';
 
 /** A StateStore in a Map, which writes down how it was asked. */
 export class FakeStore implements StateStore {
@@ -46,6 +46,32 @@ export class FakeStore implements StateStore {
 
   async close(): Promise<void> {
     this.closed = true;
+  }
+}
+
+/** One store, which a spec may damage; writes down what becomes of it. */
+export class FakeBackend implements StateBackend {
+  readonly kind = 'rocksdb';
+  store = new FakeStore();
+  readonly acts: string[] = [];
+  /** Thrown by the next opens, one each. */
+  readonly openFailures: Error[] = [];
+
+  async open(): Promise<FakeStore> {
+    this.acts.push('open');
+    const failure = this.openFailures.shift();
+    if (failure !== undefined) throw failure;
+    this.store.closed = false;
+    return this.store;
+  }
+
+  async destroy(): Promise<void> {
+    this.acts.push('destroy');
+    this.store = new FakeStore();
+  }
+
+  async close(): Promise<void> {
+    this.acts.push('close');
   }
 }
 

@@ -134,8 +134,8 @@ export class FakeWriter implements LogWriter {
   readonly steps: string[] = [];
   /** What a step does before it is done: throw, wait, or let time pass. */
   before: (step: WriterStep) => Promise<void> | void = () => undefined;
-  /** Where the next append to each partition begins. */
-  nextOffset = 100;
+  /** Where the next append to each partition begins; the first one at 100. */
+  readonly #ends = new Map<string, number>();
   /** What appends are acknowledged as, if not as they are. */
   acknowledge: (result: AppendResult) => AppendResult = (result) => result;
   membership: GroupMembership | undefined;
@@ -165,8 +165,11 @@ export class FakeWriter implements LogWriter {
   async #append(appends: readonly Append[]): Promise<readonly AppendResult[]> {
     await this.#step('append', appends.map(({ topic, partition, records }) => ` ${partitionName(topic, partition)}:${records.count}`).join(''));
     return appends.map(({ topic, partition, records }) => {
-      const firstOffset = offset(this.nextOffset);
-      return this.acknowledge({ topic, partition, firstOffset, nextOffset: offset(this.nextOffset + records.count), leaderEpoch: 3 });
+      const name = partitionName(topic, partition);
+      const first = this.#ends.get(name) ?? 100;
+      const next = first + records.count;
+      this.#ends.set(name, next + 1); // the commit's marker
+      return this.acknowledge({ topic, partition, firstOffset: offset(first), nextOffset: offset(next), leaderEpoch: 3 });
     });
   }
 

@@ -6,10 +6,9 @@ import { rejectionOf } from '../errors/thrown-by.spec-d.js';
 import { WeirError } from '../errors/weir-error.js';
 import { checkpointId, incarnation, offset, taskIndex } from '../model/brands.js';
 import type { LogChunk } from '../ports/log.js';
-import type { StateBackend } from '../ports/state-backend.js';
-import { FakeStore } from '../state/fake-store.spec-d.js';
 import { encodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
+import { FakeBackend } from '../state/fake-store.spec-d.js';
 import { FakeLog } from './fake-log.spec-d.js';
 import { restore, type Restored, type RestoreProgress } from './restore.js';
 import { Signal } from './signal.js';
@@ -20,30 +19,6 @@ const RETENTION_MS = 86_400_000;
 const RECORD: EpochRecord = { version: 1, incarnation: incarnation(0), barrier: checkpointId(4), inputs: [] };
 const CATALOGUE: StateCatalogue = { version: 1, job: 'job', parallelism: 1, maxParallelism: 128, inputs: {}, operators: {} };
 const EPOCH_ROW: Row = { key: EPOCH_RECORD_KEY, value: encodeEpochRecord(RECORD) };
-
-/** One store, which a spec may damage; writes down what becomes of it. */
-class FakeBackend implements StateBackend {
-  readonly kind = 'rocksdb';
-  store = new FakeStore();
-  readonly acts: string[] = [];
-  /** Thrown by the next opens, one each. */
-  readonly openFailures: Error[] = [];
-
-  async open(): Promise<FakeStore> {
-    this.acts.push('open');
-    const failure = this.openFailures.shift();
-    if (failure !== undefined) throw failure;
-    if (this.store.closed) this.store.closed = false;
-    return this.store;
-  }
-  async destroy(): Promise<void> {
-    this.acts.push('destroy');
-    this.store = new FakeStore();
-  }
-  close(): Promise<void> {
-    throw new Error('a restore closes no backend');
-  }
-}
 
 class Rig {
   readonly clock = new ManualClock({ wall: WALL });

@@ -116,6 +116,8 @@ export class Task {
   readonly #timerWake: TimerWake;
   #recordsIn = 0;
   #recordsOut = 0;
+  /** Whether the next turn waits for others to have theirs: one does, or a task that is woken meanwhile takes more turns than the others. */
+  #turnAsked = false;
 
   constructor(
     readonly plan: TaskPlan,
@@ -413,8 +415,15 @@ export class Task {
       this.#running.recordsIn += chunk.records.count;
       this.#recordsIn += chunk.records.count;
     }
-    this.host.clock.after(0, this.#signal.raise);
+    if (this.#turnAsked) return;
+    this.#turnAsked = true;
+    this.host.clock.after(0, this.#nextTurn);
   }
+
+  readonly #nextTurn = (): void => {
+    this.#turnAsked = false;
+    this.#signal.raise();
+  };
 
   /** Fires what is due, and sees that the loop is woken for what is due next. */
   #fireTimers(): void {

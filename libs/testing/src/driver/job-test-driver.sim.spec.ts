@@ -53,7 +53,8 @@ const say = (driver: JobTestDriver, ...users: string[]): void => {
   for (const user of users) driver.pipe(WORDS, user, `${user} says`);
 };
 /** What an output holds, without where it lies. */
-const countsOf = (records: readonly { readonly value: Count | null }[]): string[] => records.map(({ value }) => `${value!.user} ${value!.count}`).sort();
+const countsOf = (records: readonly { readonly value: Count | null }[]): string[] =>
+  records.map(({ value }) => `${value!.user} ${value!.count}`).sort();
 
 describe('piping records in', () => {
   it('puts a key where the topic\'s partitioner says, or where the spec says', async () => {
@@ -66,7 +67,8 @@ describe('piping records in', () => {
     for (const key of keys) driver.pipe(crc, key, 'crc32');
     driver.pipe(own, 'k0', 'own');
     driver.pipe(IN, 'k0', 'given', { partition: (placed('murmur2', 'k0') + 1) % 3 });
-    const at = [0, 1, 2].flatMap((partition) => driver.cluster.committedRecords('in', partition).map(({ key, value }) => [value, key, partition].join(' ')));
+    const records = [0, 1, 2].flatMap((partition) => driver.cluster.committedRecords('in', partition));
+    const at = records.map(({ key, value, partition }) => [value, key, partition].join(' '));
     const expected = keys.flatMap((key) => (['murmur2', 'crc32'] as const).map((by) => `${by} ${key} ${placed(by, key)}`));
     expect(at.sort()).toEqual([...expected, 'own k0 2', `given k0 ${(placed('murmur2', 'k0') + 1) % 3}`].sort());
   });
@@ -88,7 +90,8 @@ describe('piping records in', () => {
     await driver.checkpoint();
     const read = driver.read(OUT).map(({ key, value, timestamp, headers: carried }) => ({ key, value, timestamp, headers: carried }));
     expect(read).toHaveLength(2);
-    expect(read).toEqual(expect.arrayContaining([{ key: 'k', value: 'v', timestamp: 7, headers }, { key: null, value: null, timestamp: now, headers: [] }]));
+    const expected = [{ key: 'k', value: 'v', timestamp: 7, headers }, { key: null, value: null, timestamp: now, headers: [] }];
+    expect(read).toEqual(expect.arrayContaining(expected));
   });
 
   it('creates only the topics that are missing, and none after the start', async () => {
@@ -140,7 +143,7 @@ describe('reading outputs', () => {
 });
 
 describe('a checkpoint', () => {
-  it.each([1, 2, 3, 4, 5])('waits until all that was piped is committed: output, state, disk, also on a slow network (seed %i)', async (seed) => {
+  it.each([1, 2, 3, 4, 5])('waits until all that was piped is in output, state and disk, on a slow network too (seed %i)', async (seed) => {
     const driver = await startCounting({ network: LIFELIKE, seed });
     const users = Array.from({ length: 20 }, (_, i) => `u${i}`);
     for (let round = 1; round <= 3; round++) {
@@ -286,6 +289,16 @@ describe('a crash', () => {
     expect(driver.telemetry.of('task-failed').map(({ error }) => (error as WeirError).code)).toEqual(['STATE_WRITE_FAILED']);
   });
 
+  it('leaves nothing of the process behind: no client that lives, no timer', async () => {
+    const driver = await startCounting();
+    say(driver, 'ann');
+    await driver.checkpoint();
+    expect(driver.clock.pendingTimers).toBeGreaterThan(0);
+    await driver.crash();
+    expect(driver.clock.pendingTimers).toBe(0);
+    expect(driver.cluster.clients.map(({ isAlive }) => isAlive)).toEqual([false]);
+  });
+
   it('happens once: crashing twice is no error, and what needs a running job says how to get one', async () => {
     const driver = await startCounting();
     await expect(driver.recover()).rejects.toThrow(/runs already.*crash\(\) or stop\(\)/);
@@ -313,7 +326,8 @@ describe('start, stop and end', () => {
   });
 
   it('throws from the start what cannot work, before anything runs or when it is found out', async () => {
-    await expect(JobTestDriver.start({ define: () => undefined }, { topics: {} })).rejects.toMatchObject({ kind: 'invalid', code: 'TOPOLOGY_INVALID' });
+    const empty = JobTestDriver.start({ define: () => undefined }, { topics: {} });
+    await expect(empty).rejects.toMatchObject({ kind: 'invalid', code: 'TOPOLOGY_INVALID' });
     await expect(startCounting({ settings: { parallelism: 0 } })).rejects.toMatchObject({ kind: 'invalid' });
     await expect(startCounting({ settings: { parallelism: 3 } })).rejects.toMatchObject({ kind: 'invalid' });
   });
@@ -368,7 +382,8 @@ describe('options', () => {
 describe('a seed', () => {
   const run = async (seed: number): Promise<unknown> => {
     const driver = await startCounting({ network: LIFELIKE, seed });
-    const kills = driver.cluster.faults.randomly({ points: ['append:applied', 'commit:send'], probability: 0.1, action: () => ({ type: 'kill' }) });
+    const { faults } = driver.cluster;
+    const kills = faults.randomly({ points: ['append:applied', 'commit:send'], probability: 0.1, action: () => ({ type: 'kill' }) });
     for (let round = 0; round < 10; round++) {
       say(driver, 'ann', 'bob', 'eve');
       await driver.checkpoint().catch(async (thrown: unknown) => {
@@ -384,6 +399,11 @@ describe('a seed', () => {
 
   it('gives the same run each time, to the last record, event and millisecond', async () => {
     expect(await run(5)).toEqual(await run(5));
+  });
+
+  it('is that of the clock and of the cluster', async () => {
+    const { clock, cluster } = await startCounting({ seed: 7 });
+    expect([clock.seed, cluster.seed]).toEqual([7, 7]);
   });
 
   it('gives another run than another seed', async () => {

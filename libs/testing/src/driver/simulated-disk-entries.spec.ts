@@ -2,10 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { SeededRandom } from '../seeded-random.js';
 import { SortedEntries } from './simulated-disk-entries.js';
 
-const keyOf = (random: SeededRandom): string => String.fromCharCode(...Array.from({ length: random.between(0, 3) }, () => random.pick([0, 1, 0x41, 0x80, 0xff])));
+const BYTES = [0, 1, 0x41, 0x80, 0xff];
+const keyOf = (random: SeededRandom): string =>
+  String.fromCharCode(...Array.from({ length: random.between(0, 3) }, () => random.pick(BYTES)));
 const sorted = (map: ReadonlyMap<string, string>, prefix = ''): [string, string][] =>
   [...map].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
-const shown = (entries: Iterable<[string, Buffer]>): [string, string][] => [...entries].map(([key, value]) => [key, value.toString('latin1')]);
+const shown = (entries: Iterable<[string, Buffer]>): [string, string][] =>
+  [...entries].map(([key, value]) => [key, value.toString('latin1')]);
 
 describe('sorted entries', () => {
   it.each([1, 2, 3])('equal a plain map over a random history, point by point, by prefix and in bytes (seed %i)', (seed) => {
@@ -40,7 +43,8 @@ describe('sorted entries', () => {
     const random = new SeededRandom(4);
     const entries = new SortedEntries();
     const model = new Map<string, string>();
-    const taken: { readonly snapshot: IterableIterator<[string, Buffer]>; readonly first: [string, string][]; readonly expected: [string, string][] }[] = [];
+    type Shown = [key: string, value: string][];
+    const taken: { readonly snapshot: Iterable<[string, Buffer]>; readonly first: Shown; readonly expected: Shown }[] = [];
     for (let round = 0; round < 50; round++) {
       for (let write = 0; write < 40; write++) {
         const key = `n${random.between(0, 600)}`;

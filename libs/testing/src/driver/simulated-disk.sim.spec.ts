@@ -17,7 +17,8 @@ const columns = (entries: Readonly<Record<string, string>>): RecordColumns => {
   for (const [key, value] of Object.entries(entries)) writer.add(0, Buffer.from(key), Buffer.from(value));
   return writer.columns;
 };
-const put = (store: StateStore, position: number, entries: Readonly<Record<string, string>>): Promise<void> => store.apply(columns(entries), at(position));
+const put = (store: StateStore, position: number, entries: Readonly<Record<string, string>>): Promise<void> =>
+  store.apply(columns(entries), at(position));
 const text = (entries: ReadonlyMap<string, Buffer>): Record<string, string> =>
   Object.fromEntries([...entries].map(([key, value]) => [key, value.toString()]));
 
@@ -55,8 +56,9 @@ describe('a process that was killed', () => {
     const before = put(store, 1, { a: '1' });
     process.kill();
     const another = { ...scope, task: taskIndex(1) };
-    const calls = [before, put(store, 2, {}), put(store, 0, {}), store.close(), backend.open(another), backend.destroy(scope), backend.close(), process.open(1)];
-    for (const call of calls) expect(await settles(call)).toBe(false);
+    const ofStore = [before, put(store, 2, {}), put(store, 0, {}), store.close()];
+    const ofBackend = [backend.open(another), backend.destroy(scope), backend.close(), process.open(1)];
+    for (const call of [...ofStore, ...ofBackend]) expect(await settles(call)).toBe(false);
     expect(disk.positions()).toEqual(new Map([['0-0', at(1)]]));
   });
 
@@ -142,7 +144,8 @@ describe('a planned failure', () => {
     const { backend, store } = await open(disk);
     disk.failApply(new Error('full'), 1);
     await put(store, 1, { a: '1' });
-    await expect(put(store, 2, { a: '2' })).rejects.toMatchObject({ kind: 'restart-task', code: 'STATE_WRITE_FAILED', cause: new Error('full') });
+    const failure = { kind: 'restart-task', code: 'STATE_WRITE_FAILED', cause: new Error('full') };
+    await expect(put(store, 2, { a: '2' })).rejects.toMatchObject(failure);
     expect(disk.positions().get('0-0')).toEqual(at(1));
     expect(text(disk.entries('0-0'))).toEqual({ a: '1' });
     await store.close();
@@ -160,7 +163,8 @@ describe('a planned failure', () => {
     await expect(put(store, 2, {})).rejects.toBe(error);
     await expect(put(store, 3, {})).rejects.toBe(error);
     const key = Buffer.from('a');
-    for (const use of [() => store.get(key), () => store.getMany([key]), () => store.scan(key), () => scan.next()]) expect(use).toThrow(error);
+    const uses = [() => store.get(key), () => store.getMany([key]), () => store.scan(key), () => scan.next()];
+    for (const use of uses) expect(use).toThrow(error);
     await store.close();
     expect(() => store.get(key)).toThrow(/STATE_CLOSED/);
   });

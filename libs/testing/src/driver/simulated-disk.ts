@@ -101,7 +101,13 @@ export class SimulatedDisk {
 }
 
 /** By `application/incarnation/sub-topology-task`. */
-export type DiskImage = ReadonlyMap<string, { readonly entries: ReadonlyMap<string, Buffer>; readonly position: StorePosition | undefined }>;
+export type DiskImage = ReadonlyMap<string, StoreImage>;
+
+export interface StoreImage {
+  /** By their key's bytes as latin1. */
+  readonly entries: ReadonlyMap<string, Buffer>;
+  readonly position: StorePosition | undefined;
+}
 
 /** The disk as one process sees it, while it lives. */
 export class DiskConnection implements StateBackendFactory {
@@ -239,7 +245,9 @@ const APPLICATION_ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
  * @throws WeirError `invalid` STATE_SCOPE_INVALID for what a real disk could not have as the name of a directory, or takes for another
  */
 function storeName({ applicationId, incarnation, subTopology, task }: StoreScope): string {
-  if (!APPLICATION_ID.test(applicationId)) throw scopeInvalid('applicationId', '1 to 100 of A-Z a-z 0-9 . _ -, neither "." nor ".."', applicationId);
+  if (!APPLICATION_ID.test(applicationId)) {
+    throw scopeInvalid('applicationId', '1 to 100 of A-Z a-z 0-9 . _ -, neither "." nor ".."', applicationId);
+  }
   for (const [part, value] of Object.entries({ incarnation, subTopology, task })) {
     if (!Number.isSafeInteger(value) || value < 0) throw scopeInvalid(part, 'a whole number from 0', value);
   }
