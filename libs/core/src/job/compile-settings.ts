@@ -39,18 +39,22 @@ const DAY = 86_400_000;
 
 /** @throws WeirError `invalid` that names the setting, what came and what is allowed */
 export function compileSettings(settings: JobSettings): CompiledSettings {
+  if (!isGroup(settings)) throw errors.settingInvalid({ setting: 'of the job', value: settings, allowed: 'an object' });
   refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'replicationFactor']);
   const { applicationId, checkpointing = {}, state = {} } = settings;
   if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
     throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
   }
   refuseUnknown('state.', state, ['cacheEntries']);
+  const maxParallelism = whole('maxParallelism', settings.maxParallelism, 128, 1, MAX_KEY_GROUPS);
+  const parallelism = settings.parallelism === undefined ? undefined : whole('parallelism', settings.parallelism, 0, 1, MAX_KEY_GROUPS);
+  if (parallelism !== undefined) refuseAbove('parallelism', parallelism, 'maxParallelism', maxParallelism);
   return deepFreeze({
     applicationId,
-    parallelism: settings.parallelism === undefined ? undefined : whole('parallelism', settings.parallelism, 0, 1, MAX_KEY_GROUPS),
-    maxParallelism: whole('maxParallelism', settings.maxParallelism, 128, 1, MAX_KEY_GROUPS),
+    parallelism,
+    maxParallelism,
     checkpointing: compileCheckpointing(checkpointing),
-    restartStrategy: compileRestartStrategy(settings.restartStrategy ?? { type: 'exponential-delay' }),
+    restartStrategy: compileRestartStrategy(settings.restartStrategy === undefined ? { type: 'exponential-delay' } : settings.restartStrategy),
     state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
     replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
   });
@@ -58,7 +62,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {
   refuseUnknown('checkpointing.', given, ['interval', 'mode', 'timeout', 'minPause', 'transactionTimeout']);
-  const mode = oneOf('checkpointing.mode', given.mode ?? 'EXACTLY_ONCE', CHECKPOINTING_MODES);
+  const mode = oneOf('checkpointing.mode', given.mode === undefined ? 'EXACTLY_ONCE' : given.mode, CHECKPOINTING_MODES);
   if (mode !== 'EXACTLY_ONCE') throw errors.settingNotBuilt({ setting: 'checkpointing.mode', value: mode, allowed: 'EXACTLY_ONCE' });
   return {
     interval: whole('checkpointing.interval', given.interval, 500, 10, 600_000),
@@ -70,6 +74,7 @@ function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>):
 }
 
 function compileRestartStrategy(given: RestartStrategySettings): CompiledRestartStrategy {
+  if (!isGroup(given)) throw errors.settingInvalid({ setting: 'restartStrategy', value: given, allowed: 'an object' });
   oneOf('restartStrategy.type', given.type, RESTART_STRATEGIES);
   const at = (name: string): string => `restartStrategy.${name}`;
   switch (given.type) {
@@ -87,19 +92,23 @@ function compileRestartStrategy(given: RestartStrategySettings): CompiledRestart
         failureRateInterval: whole(at('failureRateInterval'), given.failureRateInterval, 60_000, 1, DAY),
         delay: whole(at('delay'), given.delay, 1_000, 0, DAY),
       };
-    case 'exponential-delay':
+    case 'exponential-delay': {
       refuseUnknown('restartStrategy.', given, [
         'type', 'initialBackoff', 'maxBackoff', 'backoffMultiplier', 'jitterFactor', 'resetBackoffThreshold', 'attemptsBeforeResetBackoff',
       ]);
+      const maxBackoff = whole(at('maxBackoff'), given.maxBackoff, 60_000, 1, DAY);
+      const initialBackoff = whole(at('initialBackoff'), given.initialBackoff, Math.min(1_000, maxBackoff), 1, DAY);
+      refuseAbove(at('initialBackoff'), initialBackoff, at('maxBackoff'), maxBackoff);
       return {
         type: 'exponential-delay',
-        initialBackoff: whole(at('initialBackoff'), given.initialBackoff, 1_000, 1, DAY),
-        maxBackoff: whole(at('maxBackoff'), given.maxBackoff, 60_000, 1, DAY),
+        initialBackoff,
+        maxBackoff,
         backoffMultiplier: real(at('backoffMultiplier'), given.backoffMultiplier, 1.5, 1, 100),
         jitterFactor: real(at('jitterFactor'), given.jitterFactor, 0.1, 0, 1),
         resetBackoffThreshold: whole(at('resetBackoffThreshold'), given.resetBackoffThreshold, 3_600_000, 1, 30 * DAY),
         attemptsBeforeResetBackoff: whole(at('attemptsBeforeResetBackoff'), given.attemptsBeforeResetBackoff, MAX_INT, 0, MAX_INT),
       };
+    }
   }
 }
 
@@ -125,7 +134,15 @@ function oneOf<T extends string>(setting: string, value: unknown, allowed: reado
   return value as T;
 }
 
+function refuseAbove(setting: string, value: number, bound: string, max: number): void {
+  if (value > max) throw errors.settingInvalid({ setting, value, allowed: `at most ${bound}, which is ${max}` });
+}
+
+const isGroup = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @throws WeirError `invalid` SETTING_UNKNOWN; SETTING_INVALID where `given` is no group of settings */
 function refuseUnknown(prefix: string, given: object, allowed: readonly string[]): void {
+  if (!isGroup(given)) throw errors.settingInvalid({ setting: prefix.slice(0, -1), value: given, allowed: 'an object' });
   const unknown = Object.keys(given).find((name) => !allowed.includes(name));
   if (unknown !== undefined) throw errors.settingUnknown({ setting: `${prefix}${unknown}`, allowed });
 }

@@ -42,6 +42,8 @@ interface Slot {
   /** The latest attempt, also when it has ended: for overviews. */
   latest: Task;
   history: RestartHistory;
+  /** Why the local store must not be used; until an attempt has come so far as to destroy it. */
+  distrust: string | undefined;
   fencedAt: number[];
 }
 
@@ -54,7 +56,7 @@ export class TaskSlots {
     private readonly host: SlotsHost,
   ) {
     this.#slots = plans.map((plan): Slot => {
-      return { plan, current: { state: 'EMPTY' }, latest: new Task(plan, 0, host.taskHost), history: NO_FAILURES, fencedAt: [] };
+      return { plan, current: { state: 'EMPTY' }, latest: new Task(plan, 0, host.taskHost), history: NO_FAILURES, distrust: undefined, fencedAt: [] };
     });
   }
 
@@ -110,8 +112,9 @@ export class TaskSlots {
       this.host.onGiveUp(name, restart?.error ?? error);
       return;
     }
-    const distrust = isWeirError(error, 'rebuild-state') ? error.message : undefined;
-    const cancel = this.host.clock.after(restart.afterMs, () => this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, distrust)));
+    if (isWeirError(error, 'rebuild-state')) slot.distrust = error.message;
+    else if (task.overview().restore !== undefined) slot.distrust = undefined;
+    const cancel = this.host.clock.after(restart.afterMs, () => this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust)));
     slot.current = { state: 'WAITS', cancel };
     this.host.onTaskFailed(name, error);
   }

@@ -1,5 +1,5 @@
 import type { RecordColumns } from '../model/record-columns.js';
-import type { StateBackend, StateEntry, StateStore, StorePosition } from '../ports/state-backend.js';
+import type { StateBackend, StateEntry, StateStore, StorePosition, StoreScope } from '../ports/state-backend.js';
 
 /** A StateStore in a Map, which writes down how it was asked. */
 export class FakeStore implements StateStore {
@@ -49,7 +49,7 @@ export class FakeStore implements StateStore {
   }
 }
 
-/** One store, which a spec may damage; writes down what becomes of it. */
+/** A store per task, of which a spec may damage the first; writes down what becomes of them. */
 export class FakeBackend implements StateBackend {
   readonly kind = 'rocksdb';
   store = new FakeStore();
@@ -57,12 +57,18 @@ export class FakeBackend implements StateBackend {
   /** Thrown by the next opens, one each. */
   readonly openFailures: Error[] = [];
 
-  async open(): Promise<FakeStore> {
+  readonly #others = new Map<number, FakeStore>();
+  #first: number | undefined;
+
+  async open({ task }: Pick<StoreScope, 'task'>): Promise<FakeStore> {
     this.acts.push('open');
     const failure = this.openFailures.shift();
     if (failure !== undefined) throw failure;
-    this.store.closed = false;
-    return this.store;
+    this.#first ??= task;
+    const store = task === this.#first ? this.store : (this.#others.get(task) ?? new FakeStore());
+    if (task !== this.#first) this.#others.set(task, store);
+    store.closed = false;
+    return store;
   }
 
   async destroy(): Promise<void> {

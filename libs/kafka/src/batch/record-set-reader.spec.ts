@@ -49,6 +49,22 @@ describe('a record set', () => {
     expect(positions).toEqual([8, 11, 12]);
   });
 
+  it('goes on in a batch that was cut, whoever has filled the same columns meanwhile', () => {
+    const columns = new RecordColumns();
+    const valuesOf = () => Array.from({ length: columns.count }, (_, row) => columns.value(row)!.toString());
+    const [one, two] = [new RecordSetReader('topic', 0), new RecordSetReader('topic', 1)];
+    one.start(batch({ base: 0, values: ['a', 'b', 'c', 'd', 'e'] }), 0, []);
+    two.start(batch({ base: 0, values: ['vvvv', 'wwww', 'xxxx', 'yyyy', 'zzzz'] }), 0, []);
+    const seen: string[][] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      for (const reader of [one, two]) {
+        reader.read(columns, 2);
+        seen.push(valuesOf());
+      }
+    }
+    expect(seen).toEqual([['a', 'b'], ['vvvv', 'wwww'], ['c', 'd'], ['xxxx', 'yyyy'], ['e'], ['zzzz']]);
+  });
+
   it('is read from the middle of a batch', () => {
     const set = batch({ base: 5, values: ['a', 'b', 'c', 'd'] });
     expect(readBack(set, [], 7)).toEqual({ values: ['c', 'd'], offsets: [7, 8], position: 9 });

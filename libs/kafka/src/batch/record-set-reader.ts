@@ -81,6 +81,7 @@ export class RecordSetReader {
   read(columns: RecordColumns, maxRows: number): boolean {
     columns.count = 0;
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#left > 0) this.#pointAt(columns, maxRows); // a batch that was cut: others may have used the columns since
     try {
       while (columns.count < maxRows) {
         if (this.#left === 0 && !this.#openBatch(columns, maxRows)) break;
@@ -119,10 +120,15 @@ export class RecordSetReader {
         continue;
       }
       this.#unpack(start, start + length);
-      if (columns.count === 0) columns.buffer = this.#records;
-      columns.reserve(Math.min(columns.count + this.#left, maxRows));
+      this.#pointAt(columns, maxRows);
       return true;
     }
+  }
+
+  /** Makes `columns` ready for rows of the batch at hand. */
+  #pointAt(columns: RecordColumns, maxRows: number): void {
+    if (columns.count === 0) columns.buffer = this.#records;
+    columns.reserve(Math.min(columns.count + this.#left, maxRows));
   }
 
   /** Checks a batch's head and CRC, and takes its fields. @returns whether it has records to hand out */

@@ -41,7 +41,10 @@ export class HandlerRig {
   readonly #scratch = new ByteWriter();
   #running: { readonly app: INestApplication; readonly clock: ProcessClock; readonly disk: ReturnType<SimulatedDisk['connect']> } | undefined;
 
+  #controllers: readonly Type<object>[];
+
   private constructor(private readonly options: RigOptions) {
+    this.#controllers = options.controllers;
     const seed = options.seed ?? 1;
     this.clock = new ManualClock({ seed });
     this.cluster = new InMemoryCluster({ clock: this.clock, seed, ...options.network });
@@ -64,6 +67,11 @@ export class HandlerRig {
     return this.#running!.app;
   }
 
+  /** The next start has these instead. */
+  deploy(...controllers: readonly Type<object>[]): void {
+    this.#controllers = controllers;
+  }
+
   async start(): Promise<void> {
     await this.startWithoutWaiting();
     await this.until(() => this.#runner.jobs.every((job) => job.isReady()));
@@ -83,7 +91,7 @@ export class HandlerRig {
 
   /** The testing module, from which a spec can also make a microservice. */
   compile(more: Partial<StreamModuleOptions> = {}): Promise<TestingModule> {
-    const { controllers, providers = [] } = this.options;
+    const { providers = [] } = this.options;
     const [disk, clock] = [this.disk.connect(), this.clock];
     const options: StreamModuleOptions = {
       applicationId: APPLICATION,
@@ -96,7 +104,7 @@ export class HandlerRig {
       ...this.options.module,
       ...more,
     };
-    return Test.createTestingModule({ imports: [StreamModule.forRoot(options), featureOf(controllers, providers)] })
+    return Test.createTestingModule({ imports: [StreamModule.forRoot(options), featureOf(this.#controllers, providers)] })
       .overrideProvider(PROCESS_HOST)
       .useValue(new FakeHost())
       .overrideProvider(STREAM_LOGGER)

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Injectable } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { bytes, codec, float64, json, topic, utf8, valueState } from '@weir/core';
 import { LIFELIKE, SeededRandom } from '@weir/testing';
@@ -213,6 +214,49 @@ describe('what a handler is called with', () => {
     rig.pipe(READINGS, 'k', { n: 1, t: 1 });
     await rig.checkpoint([READINGS]);
     expect(() => kept!.key).toThrow(/Keeper\.on was asked for its key when the call had returned.*NEST_CONTEXT_OUTSIDE_CALL/);
+    await rig.close();
+  });
+});
+
+describe('another version of the service', () => {
+  const others = topic('others', { key: utf8, value: json<number>() });
+  @Controller()
+  class Others {
+    @EventPattern<string>('others')
+    @StreamHandler({ key: utf8, value: json<number>(), to: SEEN })
+    on(value: number): string {
+      return `${value}`;
+    }
+  }
+  @Controller()
+  class Renamed extends AlertController {}
+
+  const deploy = async (...controllers: readonly Type<object>[]): Promise<HandlerRig> => {
+    const rig = await HandlerRig.start({ ...alertsOnly, topics: { readings: 4, others: 4, seen: 1, alerts: 4 } });
+    rig.pipe(READINGS, 's1', { n: 0, t: 1 });
+    await rig.checkpoint([READINGS]);
+    await rig.close();
+    rig.deploy(...controllers);
+    return rig;
+  };
+
+  it('may have a handler of another topic behind the others', async () => {
+    const rig = await deploy(AlertController, Others);
+    await rig.start();
+    rig.pipe(others, 'k', 7);
+    rig.pipe(READINGS, 's1', { n: 1, t: 50 });
+    await rig.checkpoint([READINGS, others]);
+    expect([rig.read(SEEN).length, rig.read(ALERTS).map(({ value }) => value?.from)]).toEqual([1, [1]]);
+    await rig.close();
+  });
+
+  it.each<[string, readonly Type<object>[], RegExp]>([
+    ['has it before them', [Others, AlertController], /operator "AlertController\.onReading" has state, and the job no longer has it.*STATE_INCOMPATIBLE/],
+    ['renames a class', [Renamed], /operator "AlertController\.onReading" has state, and the job no longer has it.*STATE_INCOMPATIBLE/],
+  ])('is refused its start when it %s, instead of losing state', async (_, controllers, message) => {
+    const rig = await deploy(...controllers);
+    await rig.startWithoutWaiting();
+    expect(await rig.failure()).toMatch(message);
     await rig.close();
   });
 });
