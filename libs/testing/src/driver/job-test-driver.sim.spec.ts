@@ -40,6 +40,18 @@ const countJob: JobDefinition = {
       .sink('counts', COUNTS),
 };
 
+/** The same behind two shuffles. */
+const shuffleJob: JobDefinition = {
+  define: (streams) =>
+    streams
+      .source('words', WORDS)
+      .keyBy(utf8, (word) => word, { name: 'by-word' })
+      .filterWithState('any', json<boolean>(), () => ({ state: true, keep: true }))
+      .keyBy(utf8, (word) => word.split(' ')[0]!, { name: 'by-user', value: utf8 })
+      .mapWithState<number, Count>('count', json<number>(), (_word, count = 0, user) => ({ state: count + 1, value: { user, count: count + 1 } }))
+      .sink('counts', COUNTS),
+};
+
 /** Copies records as they are. */
 const IN = topic('in', { key: utf8, value: utf8 });
 const OUT = topic('out', { key: utf8, value: utf8 });
@@ -154,6 +166,15 @@ describe('a checkpoint', () => {
       expect(users.map(stateOf)).toEqual(users.map(() => round));
       expect(driver.cluster.openTransactions()).toEqual([]);
       for (const [name, changelog] of driver.changelogs()) expect(driver.disk.entries(name)).toEqual(changelog);
+    }
+  });
+
+  it.each([1, 2, 3, 4, 5])('waits for every stage of a job that shuffles (seed %i)', async (seed) => {
+    const driver = await JobTestDriver.start(shuffleJob, { topics: { words: 2, counts: 2 }, outputs: ['counts'], network: LIFELIKE, seed });
+    for (let round = 1; round <= 5; round++) {
+      say(driver, 'ann', 'bob', 'eve');
+      await driver.checkpoint();
+      expect(countsOf(driver.read(COUNTS))).toEqual(['ann', 'bob', 'eve'].map((user) => `${user} ${round}`));
     }
   });
 
@@ -325,6 +346,17 @@ describe('start, stop and end', () => {
     expect(countsOf(driver.read(COUNTS))).toEqual(['ann 2']);
   });
 
+  it('ends the process with the stop, also one that cannot stop in time: the next one starts on free stores', async () => {
+    const driver = await startCounting();
+    driver.cluster.faults.at('commit:send', { type: 'kill' });
+    say(driver, 'ann');
+    await driver.advance(5_000);
+    expect(await driver.stop()).toMatchObject({ status: 'FAILED', error: expect.objectContaining({ code: 'STOP_TIMED_OUT' }) });
+    await driver.recover();
+    await driver.checkpoint();
+    expect(countsOf(driver.read(COUNTS))).toEqual(['ann 1']);
+  });
+
   it('throws from the start what cannot work, before anything runs or when it is found out', async () => {
     const empty = JobTestDriver.start({ define: () => undefined }, { topics: {} });
     await expect(empty).rejects.toMatchObject({ kind: 'invalid', code: 'TOPOLOGY_INVALID' });
@@ -376,6 +408,31 @@ describe('options', () => {
   it('name the job', async () => {
     expect((await startCounting()).overview().name).toBe('test-job');
     expect((await startCounting({ name: 'mine' })).overview().name).toBe('mine');
+  });
+});
+
+describe('two drivers on one cluster', () => {
+  const startTwo = async (ids: readonly [string, string]) => {
+    const first = await startCounting({ settings: { applicationId: ids[0] } });
+    const second = await startCounting({ settings: { applicationId: ids[1] }, cluster: first.cluster, clock: first.clock });
+    return { first, second };
+  };
+
+  it('are processes of their own: the death of one is not the other\'s, even under one application id', async () => {
+    for (const ids of [['a', 'b'], ['a', 'a']] as const) {
+      const { first, second } = await startTwo(ids);
+      await second.crash();
+      expect([first.isAlive, second.isAlive]).toEqual([true, false]);
+    }
+  });
+
+  it('each notice a planned fault that kills their own', async () => {
+    const { first, second } = await startTwo(['a', 'b']);
+    first.cluster.faults.at('commit:send', { type: 'kill' }, { when: ({ clientId }) => clientId === 'a' });
+    say(first, 'ann');
+    await expect(first.checkpoint()).rejects.toThrow(ProcessKilled);
+    await second.checkpoint();
+    expect([first.isAlive, second.isAlive]).toEqual([false, true]);
   });
 });
 

@@ -23,7 +23,8 @@ import {
 import { ManualClock, type ProcessClock } from '../manual-clock.js';
 import { RecordingTelemetry } from '../recording-telemetry.js';
 import type { ClusterOptions } from '../memory-log/cluster-options.js';
-import { InMemoryCluster, inMemoryLog } from '../memory-log/in-memory-cluster.js';
+import { InMemoryCluster } from '../memory-log/in-memory-cluster.js';
+import type { InMemoryLog } from '../memory-log/memory-log.js';
 import { type DiskConnection, SimulatedDisk } from './simulated-disk.js';
 
 /**
@@ -49,7 +50,7 @@ export class JobTestDriver {
   readonly #read = new Map<string, number>();
   readonly #scratch = new ByteWriter();
   #turn = 0;
-  #process: SimulatedProcess | undefined;
+  #running: { readonly job: Job; readonly process: SimulatedProcess } | undefined;
 
   private constructor(
     private readonly definition: JobDefinition,
@@ -81,13 +82,13 @@ export class JobTestDriver {
   }
 
   get job(): Job {
-    if (this.#process === undefined) throw new Error('The job does not run: it has crashed or was stopped. Call recover() first.');
-    return this.#process.job;
+    if (this.#running === undefined) throw new Error('The job does not run: it has crashed or was stopped. Call recover() first.');
+    return this.#running.job;
   }
 
   /** Whether the process lives: not crashed, not stopped, not killed by a planned fault. */
   get isAlive(): boolean {
-    return this.#process !== undefined && this.cluster.clients.at(-1)?.isAlive !== false;
+    return this.#running?.process.isAlive ?? false;
   }
 
   overview(): JobOverview {
@@ -120,19 +121,28 @@ export class JobTestDriver {
   }
 
   /**
-   * Lets time pass until everything piped so far is processed and committed.
+   * Lets time pass until everything piped so far is processed and committed, by every stage of the job.
+   *
+   * Behind a shuffle that is so once a round is complete that completes after the inputs were committed: a task commits nothing
+   * between its barrier and the end of the round (R1), so those commits lie before the barriers of that round.
    * @throws the error that failed the job, if it did
    */
   async checkpoint(): Promise<void> {
-    const group = this.#settings.applicationId;
-    await this.until(() => {
-      // Markers of a commit reach the partitions one after another: outputs of an ended transaction may still be on their way.
-      if (this.cluster.openTransactions().length > 0) return false;
-      const committed = new Map(this.cluster.committedOffsets(group).map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset as number]));
-      return this.#inputs().every(({ topic, partition, end }) => end === 0 || (committed.get(`${topic}-${partition}`) ?? 0) >= end);
-    });
+    await this.until(() => this.#inputsCommitted());
+    if (this.overview().tasks.some(({ subTopology }) => subTopology > 0)) {
+      const { completed } = this.overview().checkpoints;
+      await this.until(() => this.overview().checkpoints.completed > completed);
+    }
+    // Markers of a commit reach the partitions one after another: outputs of an ended transaction may still be on their way.
+    await this.until(() => this.cluster.openTransactions().length === 0);
     // The commit's last step, the write to the store, follows the offsets.
     await this.clock.advance(0);
+  }
+
+  #inputsCommitted(): boolean {
+    const group = this.#settings.applicationId;
+    const committed = new Map(this.cluster.committedOffsets(group).map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset as number]));
+    return this.#inputs().every(({ topic, partition, end }) => end === 0 || (committed.get(`${topic}-${partition}`) ?? 0) >= end);
   }
 
   #inputs(): { readonly topic: string; readonly partition: number; readonly end: number }[] {
@@ -209,8 +219,8 @@ export class JobTestDriver {
 
   /** Ends the process as SIGKILL does: nothing it began takes effect any more. The log and the disk stay as they are. */
   async crash(): Promise<void> {
-    this.#process?.kill();
-    this.#process = undefined;
+    this.#running?.process.kill();
+    this.#running = undefined;
     await this.clock.advance(0);
   }
 
@@ -221,22 +231,21 @@ export class JobTestDriver {
   }
 
   #startProcess(): void {
-    if (this.#process !== undefined) throw new Error('The job runs already. Call crash() or stop() first.');
+    if (this.#running !== undefined) throw new Error('The job runs already. Call crash() or stop() first.');
     const { name = 'test-job', state = same, log: wrapLog = same } = this.options;
-    const clientId = `${this.#settings.applicationId}`;
-    const clock = this.clock.process();
-    const disk = this.disk.connect();
-    const ports = { log: wrapLog(inMemoryLog(this.cluster)), state: state(disk), clock, telemetry: this.telemetry };
+    const process = new SimulatedProcess(this.clock.process(), this.cluster, this.disk);
+    const { clock } = process;
+    const ports = { log: wrapLog(process.log), state: state(process.disk), clock, telemetry: this.telemetry };
     const job = createJob(name, this.definition, this.#settings, ports);
-    this.#process = new SimulatedProcess(job, clock, disk, () => this.cluster.kill(clientId));
+    this.#running = { job, process };
     job.start();
   }
 
-  /** Stops the job in order, with its final checkpoint. */
+  /** Stops the job in order, with its final checkpoint, and ends the process: what runs on past the deadline dies with it. */
   async stop(deadlineMs = 10_000): Promise<JobOutcome> {
     const { job } = this;
     const outcome = await this.clock.settled(job.stop(deadlineMs));
-    this.#process = undefined;
+    await this.crash();
     return outcome;
   }
 
@@ -266,16 +275,33 @@ export class ProcessKilled extends Error {
   }
 }
 
+/** A process of its own, with its own clients, timers and open files: several may share a cluster, a clock and an application id. */
 class SimulatedProcess {
+  readonly log: LogFactory;
+  readonly disk: DiskConnection;
+  readonly #clients: InMemoryLog[] = [];
+
   constructor(
-    readonly job: Job,
-    private readonly clock: ProcessClock,
-    private readonly disk: DiskConnection,
-    private readonly killClients: () => void,
-  ) {}
+    readonly clock: ProcessClock,
+    cluster: InMemoryCluster,
+    disk: SimulatedDisk,
+  ) {
+    this.disk = disk.connect(clock);
+    this.log = {
+      open: (context) => {
+        const client = cluster.log(context);
+        this.#clients.push(client);
+        return Promise.resolve(client);
+      },
+    };
+  }
+
+  get isAlive(): boolean {
+    return this.#clients.every((client) => client.isAlive);
+  }
 
   kill(): void {
-    this.killClients();
+    for (const client of this.#clients) client.kill();
     this.clock.kill();
     this.disk.kill();
   }
