@@ -85,7 +85,8 @@ export const nestErrors = defineErrors({
     message: (c: { applicationId: string; jobs: readonly string[] }) =>
       `The jobs ${c.jobs.join(', ')} share the applicationId "${c.applicationId}", ` +
       'which names consumer group, transactional ids and internal topics: they would fence each other.',
-    advice: 'Give each job its own: @StreamJob({ name, settings: { applicationId } }), or handlers: { settings } of StreamModule for handlers.',
+    advice:
+      'Give each job its own: @StreamJob({ name, settings: { applicationId } }), or handlers: { settings } of StreamModule for handlers.',
     example: { applicationId: 'alerts', jobs: ['temperature-alerts', 'humidity-alerts'] },
   }),
   injectOutsideDefine: error({
@@ -135,7 +136,8 @@ export const nestErrors = defineErrors({
   handlerWithoutPattern: error({
     code: 'NEST_HANDLER_WITHOUT_PATTERN',
     kind: 'invalid',
-    message: (c: { handler: string }) => `The handler ${c.handler} carries @StreamHandler, and no @EventPattern that says which topic it reads.`,
+    message: (c: { handler: string }) =>
+      `The handler ${c.handler} carries @StreamHandler, and no @EventPattern that says which topic it reads.`,
     advice: 'Write @EventPattern(topic) above @StreamHandler.',
     example: { handler: 'TemperatureController.onReading' },
   }),
@@ -144,7 +146,9 @@ export const nestErrors = defineErrors({
     kind: 'invalid',
     message: (c: { handler: string; transports: readonly string[] }) =>
       `The handler ${c.handler} carries @StreamHandler, and Nest offers it to ${c.transports.join(' and ')} as well.`,
-    advice: 'Name the one that is meant: @EventPattern(topic, STREAM_TRANSPORT). A strategy of your own without a transportId is offered every handler: give it one.',
+    advice:
+      'Name the one that is meant: @EventPattern(topic, STREAM_TRANSPORT). ' +
+      'A strategy of your own without a transportId is offered every handler: give it one.',
     example: { handler: 'TemperatureController.onReading', transports: ['ServerKafka'] },
   }),
   handlerUnanswered: error({
@@ -174,7 +178,7 @@ export const nestErrors = defineErrors({
     message: (c: { handler: string; topic: string; partition: number; offset: number; problem: string }) =>
       `The handler ${c.handler} threw at the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
     advice: 'Correct the handler; the job goes on at this record when it starts again.',
-    example: { handler: 'TemperatureController.onReading', topic: 'sensor-readings', partition: 2, offset: 17, problem: 'x is not a function' },
+    example: { handler: 'TemperatureController.onReading', topic: 'readings', partition: 2, offset: 17, problem: 'x is not a function' },
   }),
   handlerResult: error({
     code: 'NEST_HANDLER_RESULT',
@@ -195,7 +199,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_KEY_MISSING',
     kind: 'data',
     message: (c: { handlers: readonly string[]; topic: string; partition: number; offset: number }) =>
-      `${c.handlers.join(' and ')} keep state by the keys of records, and the record of ${c.topic} partition ${c.partition} at offset ${c.offset} has none.`,
+      `${c.handlers.join(' and ')} keep state by the keys of records, ` +
+      `and the record of ${c.topic} partition ${c.partition} at offset ${c.offset} has none.`,
     advice: 'Produce records with a key; or key the stream by a part of the value, in a job with keyBy.',
     example: { handlers: ['TemperatureController.onReading'], topic: 'sensor-readings', partition: 2, offset: 17 },
   }),
@@ -212,7 +217,8 @@ export const nestErrors = defineErrors({
     code: 'NEST_STATE_UNDECLARED',
     kind: 'invalid',
     message: (c: { handler: string; state: string; declared: string }) =>
-      `The handler ${c.handler} asked its context for the state "${c.state}", which its @StreamHandler does not list. Listed: ${c.declared}.`,
+      `The handler ${c.handler} asked its context for the state "${c.state}", ` +
+      `which its @StreamHandler does not list. Listed: ${c.declared}.`,
     advice: 'List the descriptor by `state`, and ask with that very object: keep it in a constant.',
     example: { handler: 'TemperatureController.onReading', state: 'last', declared: 'count' },
   }),

@@ -59,12 +59,16 @@ export class HandlerCall {
   }
 
   #mustBeSendable(result: unknown, row: number): void {
-    const { name, options } = this.#handler;
-    const fail = (problem: string, advice: string): Error => nestErrors.handlerResult({ handler: name, ...this.#place(row), problem, advice });
-    if (options.to === undefined) throw fail('a value, and it names no topic for it', 'Name one by `to` of @StreamHandler, or return nothing.');
+    if (this.#handler.options.to === undefined) {
+      throw this.#refuse(row, 'a value, and it names no topic for it', 'Name one by `to` of @StreamHandler, or return nothing.');
+    }
     if (typeof result !== 'object' || result === null) return;
-    if (isFunction(result, 'then')) throw fail('a promise', ASYNC_ADVICE);
-    if (isFunction(result, 'subscribe')) throw fail('an Observable', ASYNC_ADVICE);
+    if (isFunction(result, 'then')) throw this.#refuse(row, 'a promise', ASYNC_ADVICE);
+    if (isFunction(result, 'subscribe')) throw this.#refuse(row, 'an Observable', ASYNC_ADVICE);
+  }
+
+  #refuse(row: number, problem: string, advice: string): Error {
+    return nestErrors.handlerResult({ handler: this.#handler.name, ...this.#place(row), problem, advice });
   }
 
   #place(row: number): { readonly topic: string; readonly partition: number; readonly offset: number } {

@@ -26,7 +26,8 @@ export interface HandlerFacts {
 }
 
 const ENHANCER_ADVICE =
-  'Remove it, and do its work in the handler, where the record and its context are at hand; what needs promises stays with a transport that awaits.';
+  'Remove it, and do its work in the handler, where the record and its context are at hand; ' +
+  'what needs promises stays with a transport that awaits.';
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/;
 const ASYNC_KINDS = ['AsyncFunction', 'AsyncGeneratorFunction', 'GeneratorFunction'];
 const ASYNC_TYPES = ['Promise', 'Observable'];
@@ -40,7 +41,12 @@ export function mustRunInTask(facts: HandlerFacts): void {
 type Problem = readonly [problem: string, advice: string];
 
 const problemOf = (facts: HandlerFacts): Problem | undefined =>
-  patternProblem(facts) ?? scopeProblem(facts) ?? enhancerProblem(facts) ?? asyncProblem(facts) ?? parameterProblem(facts) ?? effectProblem(facts);
+  patternProblem(facts) ??
+  scopeProblem(facts) ??
+  enhancerProblem(facts) ??
+  asyncProblem(facts) ??
+  parameterProblem(facts) ??
+  effectProblem(facts);
 
 function patternProblem({ patterns }: HandlerFacts): Problem | undefined {
   const [pattern, ...others] = patterns;
@@ -51,7 +57,8 @@ function patternProblem({ patterns }: HandlerFacts): Problem | undefined {
 
 function scopeProblem({ scope }: HandlerFacts): Problem | undefined {
   if (scope === 'singleton') return undefined;
-  return [`its controller is ${scope}`, 'Remove the scope, or the request-scoped provider from its dependencies; take the record from @Ctx().'];
+  const advice = 'Remove the scope, or the request-scoped provider from its dependencies; take the record from @Ctx().';
+  return [`its controller is ${scope}`, advice];
 }
 
 function enhancerProblem({ type, declared }: HandlerFacts): Problem | undefined {
@@ -85,7 +92,8 @@ function effectProblem({ options: { state = [], to } }: HandlerFacts): Problem |
 /** Enhancers that an application binds to all handlers, in words. */
 export function globalEnhancersOf(config: ApplicationConfig | undefined): string[] {
   if (config === undefined) return [];
-  const named = (kind: string, bound: readonly unknown[]): string[] => (bound.length === 0 ? [] : [`${kind} (${bound.map(nameOf).join(', ')})`]);
+  const named = (kind: string, bound: readonly unknown[]): string[] =>
+    bound.length === 0 ? [] : [`${kind} (${bound.map(nameOf).join(', ')})`];
   const scoped = (wrappers: readonly { readonly metatype: unknown }[]): unknown[] => wrappers.map(({ metatype }) => metatype);
   return [
     ...named('guards', [...config.getGlobalGuards(), ...scoped(config.getGlobalRequestGuards())]),
@@ -100,5 +108,6 @@ export function globalEnhancersOf(config: ApplicationConfig | undefined): string
 export function mustHaveNoGlobals(handler: string, globals: readonly string[]): void {
   const [first] = globals;
   if (first === undefined) return;
-  throw nestErrors.handlerUnsupported({ handler, problem: `the application has global ${first}, which Nest puts around every handler`, advice: ENHANCER_ADVICE });
+  const problem = `the application has global ${first}, which Nest puts around every handler`;
+  throw nestErrors.handlerUnsupported({ handler, problem, advice: ENHANCER_ADVICE });
 }

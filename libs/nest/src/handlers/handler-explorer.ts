@@ -148,7 +148,8 @@ function mustHaveOneTaker({ place, pattern, options }: Candidate, others: readon
       handler: place,
       decorator: '@MessagePattern',
       problem: 'a task writes to topics and answers nobody',
-      advice: 'Name the transport that answers, e.g. @MessagePattern(pattern, Transport.TCP), or make it @EventPattern with @StreamHandler.',
+      advice:
+        'Name the transport that answers, e.g. @MessagePattern(pattern, Transport.TCP), or make it @EventPattern with @StreamHandler.',
     });
   }
   if (options === undefined) {
@@ -171,7 +172,14 @@ function foundHandler({ place, key, wrapper, type, declared, pattern, options }:
   const method = scope === 'singleton' ? instance[key] : declared;
   const returnType: unknown = Reflect.getMetadata('design:returntype', type.prototype as object, key);
   mustRunInTask({ place, type, method, declared, patterns, scope, parameters, returnType, options: options! });
-  return { name: options!.name ?? place, topic: patterns[0] as string, options: options!, instance, method: method as FoundHandler['method'], parameters };
+  return {
+    name: options!.name ?? place,
+    topic: patterns[0] as string,
+    options: options!,
+    instance,
+    method: method as FoundHandler['method'],
+    parameters,
+  };
 }
 
 /** Decorated methods that no controller of the application has. */

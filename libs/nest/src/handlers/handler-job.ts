@@ -88,7 +88,8 @@ class KeyedHandler extends KeyedFlatMap<unknown, unknown, unknown> {
     const row = this.#cursor.next();
     const { topic: name, columns } = this.#tap;
     if (columns.timestamp[row] !== this.#context.timestamp()) {
-      throw nestErrors.recordLost({ topic: name, problem: `for a record of time ${this.#context.timestamp()}, not ${columns.timestamp[row]}` });
+      const problem = `for a record of time ${this.#context.timestamp()}, not ${columns.timestamp[row]}`;
+      throw nestErrors.recordLost({ topic: name, problem });
     }
     this.#call.run(row, value, out);
   }

@@ -29,6 +29,21 @@ export interface RigOptions {
 
 const APPLICATION = 'service';
 
+/** One life of the service. */
+interface SimulatedService {
+  readonly app: INestApplication;
+  readonly clock: ProcessClock;
+  readonly disk: ReturnType<SimulatedDisk['connect']>;
+}
+
+/** A committed record, decoded. */
+export interface ReadRecord<K, V> {
+  readonly key: K | null;
+  readonly value: V | null;
+  readonly timestamp: number;
+  readonly headers: readonly RecordHeader[];
+}
+
 /**
  * A real Nest application with controllers, on the real engine and an in-memory log, in simulated time. It can be killed as by SIGKILL,
  * and started again on what log and disk then hold.
@@ -39,7 +54,7 @@ export class HandlerRig {
   readonly disk = new SimulatedDisk();
   readonly lines = new RecordedLines();
   readonly #scratch = new ByteWriter();
-  #running: { readonly app: INestApplication; readonly clock: ProcessClock; readonly disk: ReturnType<SimulatedDisk['connect']> } | undefined;
+  #running: SimulatedService | undefined;
 
   #controllers: readonly Type<object>[];
 
@@ -131,7 +146,7 @@ export class HandlerRig {
   }
 
   /** Committed records of a topic, by partition and offset. */
-  read<K, V>(from: Topic<K, V>): { readonly key: K | null; readonly value: V | null; readonly timestamp: number; readonly headers: readonly RecordHeader[] }[] {
+  read<K, V>(from: Topic<K, V>): ReadRecord<K, V>[] {
     const decode = <T>(codec: Codec<T>, bytes: Buffer | null): T | null => (bytes === null ? null : codec.decode(bytes, 0, bytes.length));
     const partitions = this.cluster.describeTopic(from.topic)?.partitions ?? 0;
     return Array.from({ length: partitions }, (_, partition) => this.cluster.committedRecords(from.topic, partition))
@@ -141,7 +156,8 @@ export class HandlerRig {
 
   /** Lets time pass until everything that was piped is committed; rejects with what failed a job. False if a planned fault killed it. */
   async checkpoint(inputs: readonly Topic<never, never>[] | readonly { readonly topic: string }[]): Promise<boolean> {
-    await this.until(() => !this.isAlive || (this.cluster.openTransactions().length === 0 && inputs.every(({ topic }) => this.#isCommitted(topic))));
+    const isDone = (): boolean => this.cluster.openTransactions().length === 0 && inputs.every(({ topic }) => this.#isCommitted(topic));
+    await this.until(() => !this.isAlive || isDone());
     await this.clock.advance(0);
     return this.isAlive;
   }
@@ -152,8 +168,9 @@ export class HandlerRig {
 
   #isCommitted(topic: string): boolean {
     const { partitions } = this.cluster.describeTopic(topic)!;
-    const committed = new Map(this.cluster.committedOffsets(APPLICATION).map((each) => [`${each.topic}-${each.partition}`, each.offset as number]));
-    return Array.from({ length: partitions }, (_, i) => i).every((i) => (committed.get(`${topic}-${i}`) ?? 0) >= this.cluster.endPosition(topic, i).lastStable);
+    const committed = this.cluster.committedOffsets(APPLICATION).filter((each) => each.topic === topic);
+    const offsetOf = (partition: number): number => committed.find((each) => each.partition === partition)?.offset ?? 0;
+    return Array.from({ length: partitions }, (_, i) => i).every((i) => offsetOf(i) >= this.cluster.endPosition(topic, i).lastStable);
   }
 
   /** Lets time pass until `condition` holds. @throws Error with the reason if a job has failed */

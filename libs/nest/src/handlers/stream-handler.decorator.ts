@@ -76,7 +76,8 @@ export function StreamHandler<K, V, R = never>(options: StreamHandlerOptions<K, 
     mustBeOptions(handler, options);
     const { value } = descriptor;
     if (typeof value !== 'function') {
-      throw nestErrors.optionWrong({ option: `@StreamHandler of ${handler}`, expected: 'a method to stand on', actual: describeValue(value) });
+      const option = `@StreamHandler of ${handler}`;
+      throw nestErrors.optionWrong({ option, expected: 'a method to stand on', actual: describeValue(value) });
     }
     Reflect.defineMetadata(METADATA, Object.freeze({ ...options }), value);
     decorated.set(value, handler);
@@ -110,7 +111,9 @@ function mustBeOptions(handler: string, options: unknown): void {
 const PARTITIONERS: readonly unknown[] = ['auto', 'murmur2', 'crc32'];
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-const isCodec = (value: unknown): boolean => isObject(value) && typeof value['encode'] === 'function' && typeof value['decode'] === 'function';
-const isDescriptor = (value: unknown): boolean => isObject(value) && typeof value['name'] === 'string' && typeof value['kind'] === 'string';
+const isCodec = (value: unknown): boolean =>
+  isObject(value) && typeof value['encode'] === 'function' && typeof value['decode'] === 'function';
+const isDescriptor = (value: unknown): boolean =>
+  isObject(value) && typeof value['name'] === 'string' && typeof value['kind'] === 'string';
 const isTopic = (value: unknown): boolean =>
   isObject(value) && typeof value['topic'] === 'string' && isCodec(value['key']) && isCodec(value['value']);

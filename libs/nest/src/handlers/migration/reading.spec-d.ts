@@ -16,8 +16,8 @@ export const sensorReadingCsv = textCodec<SensorReading>({
   decode: (line) => {
     const [id, timestamp, temperature] = line.split(',');
     const reading = { id: id ?? '', timestamp: Number(timestamp), temperature: Number(temperature) };
-    if (reading.id === '' || Number.isNaN(reading.timestamp + reading.temperature)) throw new RangeError('a line is id,timestamp,temperature');
-    return reading;
+    if (reading.id !== '' && !Number.isNaN(reading.timestamp + reading.temperature)) return reading;
+    throw new RangeError('a line is id,timestamp,temperature');
   },
 });
 // #endregion
