@@ -1,3 +1,4 @@
+import type { Codec } from '../codec/codec.js';
 import { errors } from '../errors/errors.js';
 import type { Epoch } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
@@ -5,6 +6,7 @@ import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
 import { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
+import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import type { KeyedContext, KeyedFunction } from '../topology/functions.js';
 import { inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ShuffleNode } from '../topology/graph.js';
@@ -32,6 +34,7 @@ export class Pipeline {
   readonly #operators = new Map<string, { readonly keyBy: KeyByNode; readonly registry: KeyedStateRegistry }>();
   readonly #tables = new Map<number, KeyTable>();
   readonly #takenIds = new Map<number, string>();
+  readonly #sequence = new Sequence();
 
   constructor(
     private readonly plan: TaskPlan,
@@ -106,7 +109,8 @@ export class Pipeline {
       const context = this.#context;
       const { maxParallelism, state } = this.plan.settings;
       const onNewKey = (bytes: Buffer): void => placement?.check(bytes, context.partition, context.offset);
-      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey });
+      const { wallTime } = this.host;
+      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey, wallTime, sequence: this.#sequence });
       this.#tables.set(node.id, table);
     }
     return table;
@@ -131,7 +135,7 @@ export class Pipeline {
       parallelism: this.plan.parallelism,
       attempt: this.attempt,
       timestamp: () => context.timestamp,
-      state: (descriptor) => registry.value(descriptor),
+      state: registry.state,
       currentKey: () => {
         if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: node.name });
         return table.current.key;
@@ -178,11 +182,33 @@ export class Pipeline {
     for (const gather of this.#gathers) gather.flush(store);
   }
 
-  /** Keys that changed in the running epoch. */
-  get dirtyKeys(): number {
-    let dirty = 0;
-    for (const { table } of this.#gathers) dirty += table.dirtyCount;
-    return dirty;
+  /** State changes of the running epoch: each is a row of its commit. */
+  get pendingChanges(): number {
+    let pending = 0;
+    for (const { table } of this.#gathers) pending += table.pendingChanges;
+    return pending;
+  }
+
+  /** What the next element of a list draws: kept in the epoch record, so that it only grows. */
+  get sequence(): number {
+    return this.#sequence.next;
+  }
+
+  set sequence(next: number) {
+    this.#sequence.next = next;
+  }
+
+  /** Lets the codecs look up what they need, before the first record. */
+  async prepare(): Promise<void> {
+    const codecs = new Set<Codec<unknown>>(this.plan.nodes.flatMap(codecsOf));
+    for (const { registry } of this.#operators.values()) {
+      for (const descriptor of registry.descriptors) {
+        codecs.add(descriptor.codec);
+        if (descriptor.kind === 'map') codecs.add(descriptor.keyCodec);
+      }
+    }
+    for (const { node } of this.plan.repartitionOutputs) codecsOf(node).forEach((codec) => codecs.add(codec));
+    await Promise.all([...codecs].map((codec) => codec.prepare?.()));
   }
 
   /** Ends the running epoch: writes its state changes. */
@@ -211,6 +237,12 @@ export class Pipeline {
     }
     return failures;
   }
+}
+
+function codecsOf(node: Node): Codec<unknown>[] {
+  if (node.kind === 'source' || node.kind === 'sink') return [node.topic.key, node.topic.value];
+  if (node.kind !== 'keyBy') return [];
+  return node.distribution.type === 'shuffle' ? [node.keyCodec, node.distribution.valueCodec] : [node.keyCodec];
 }
 
 /** What a pipeline asks of its task. */

@@ -232,7 +232,9 @@ export class Task {
       },
     });
     this.#pipeline.writeTo(this.#running);
+    this.#pipeline.sequence = restored.record?.sequence ?? 0;
     this.#compareCatalogue(restored);
+    await this.#pipeline.prepare();
     // 5.
     await this.#assignInputs(restored);
     return !this.#stopping;
@@ -343,11 +345,11 @@ export class Task {
   }
 
   #hasChanges(): boolean {
-    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.dirtyKeys > 0;
+    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.pendingChanges > 0;
   }
 
   #isFull(): boolean {
-    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.dirtyKeys >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
+    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.pendingChanges >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
@@ -383,7 +385,8 @@ export class Task {
       changes.add(now, STATE_CATALOGUE_KEY, encodeCatalogue(catalogue));
       this.#catalogue = text;
     }
-    const record = { version: EPOCH_RECORD_VERSION, incarnation: this.plan.incarnation, barrier, inputs: this.#positions!.epochInputs() } as const;
+    const { incarnation } = this.plan;
+    const record = { version: EPOCH_RECORD_VERSION, incarnation, barrier, sequence: this.#pipeline!.sequence, inputs: this.#positions!.epochInputs() } as const;
     changes.add(now, EPOCH_RECORD_KEY, encodeEpochRecord(record));
   }
 
