@@ -11,6 +11,7 @@ export * from './ports/state-backend.js';
 export * from './ports/telemetry.js';
 export * from './codec/codec.js';
 export * from './codec/primitives.js';
+export * from './codec/composite.js';
 export * from './job/job.js';
 export * from './job/job-definition.js';
 export * from './job/job-overview.js';

@@ -1,4 +1,5 @@
 import { errors } from '../errors/errors.js';
+import type { StateEntry } from '../ports/state-backend.js';
 import { type CollectionCell, REMOVED } from './collection-cell.js';
 import type { KeyEntry, KeyTable } from './key-table.js';
 import { decodeStateValue, isExpired, type TableState, Timed } from './table-state.js';
@@ -90,19 +91,19 @@ export class KeyedCollection {
    * @throws WeirError `invalid` STATE_OUTSIDE_KEY, at once or when it is used beyond its record
    */
   entries(): IterableIterator<CollectionEntry> {
-    return this.#merge(this.#entry);
+    return this.#merge(this.#entry, this.table.generation);
   }
 
-  *#merge(entry: KeyEntry): IterableIterator<CollectionEntry> {
-    const { table, ordinal } = this;
-    const cell = table.cell(entry, ordinal);
-    const { generation } = table;
+  *#merge(entry: KeyEntry, generation: number): IterableIterator<CollectionEntry> {
+    const { table } = this;
+    this.#checkTurn(entry, generation);
+    const cell = table.cell(entry, this.ordinal);
     const { clears } = cell;
     const changed = cell.changedKeys();
     const prefix = table.storedKey(entry, this.state);
     const stored = cell.hidesStore ? undefined : table.store.scan(prefix);
     try {
-      let next = stored?.next().value;
+      let next = nextOf(stored);
       for (let i = 0; i < changed.length || next !== undefined; ) {
         if (cell.clears !== clears) return;
         const storedKey = next?.key.latin1Slice(prefix.length, next.key.length);
@@ -111,14 +112,24 @@ export class KeyedCollection {
         // An overlay may have learned of it since the iteration began.
         const found = cell.change(subKey) ?? (isStored ? decodeStateValue(this.state, next!.value) : REMOVED);
         if (i < changed.length && changed[i] === subKey) i++;
-        if (isStored) next = stored?.next().value;
+        if (isStored) next = nextOf(stored);
         const value = found instanceof Timed ? this.#alive(entry, subKey, found) : found;
         if (value === REMOVED || value === undefined) continue;
         yield { subKey, value };
-        if (table.current !== entry || table.generation !== generation) this.#outsideKey(`${this.state.name} (an iteration kept beyond its record)`);
+        this.#checkTurn(entry, generation);
       }
     } finally {
       stored?.return?.();
     }
   }
+
+  #checkTurn(entry: KeyEntry, generation: number): void {
+    if (this.table.current === entry && this.table.generation === generation) return;
+    this.#outsideKey(`${this.state.name} (an iteration kept beyond its record)`);
+  }
+}
+
+function nextOf(scan: IterableIterator<StateEntry> | undefined): StateEntry | undefined {
+  const next = scan?.next();
+  return next === undefined || next.done === true ? undefined : next.value;
 }

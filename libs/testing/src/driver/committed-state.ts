@@ -35,7 +35,7 @@ export class CommittedState<K> {
   value<T>(descriptor: OneValueDescriptor<T>, key: K): T | undefined {
     const name = this.#storedKey(descriptor.name, key);
     const bytes = this.changelogs.map((changelog) => changelog.get(name)).find((found) => found !== undefined);
-    return bytes === undefined ? undefined : decodeStoredValue(descriptor.codec as Codec<T>, bytes);
+    return bytes === undefined ? undefined : decodeStoredValue(descriptor.codec, bytes);
   }
 
   list<T>(descriptor: ListStateDescriptor<T>, key: K): T[] {
