@@ -16,7 +16,7 @@ const NOTHING: ReadonlyMap<string, unknown> = new Map();
  *   C1. `running` and `frozen` are exactly what the store lacks: nothing leaves them but by `applied`.
  *   C2. `cache` says of each sub-key what the store holds once the frozen changes before it are applied: so it may be dropped at any time,
  *       and what it says of a changed sub-key is corrected when the change is applied.
- *   C3. A cleared layer holds no REMOVED: all below it is hidden already.
+ *   C3. A cleared layer holds no REMOVED: all below it is hidden already, and a clear removes what is stored.
  */
 export class CollectionCell {
   running = new Map<string, unknown>();
@@ -24,8 +24,6 @@ export class CollectionCell {
   frozen = NOTHING;
   frozenCleared = false;
   readonly cache = new Map<string, unknown>();
-  /** How often it was cleared: a running iteration sees that what it reads from the store is gone. */
-  clears = 0;
 
   /** From the overlays; undefined if they say nothing and the store is to be asked. */
   change(subKey: string): unknown {
@@ -49,7 +47,6 @@ export class CollectionCell {
   clear(): number {
     this.running = new Map();
     this.cleared = true;
-    this.clears++;
     return this.dropCache();
   }
 

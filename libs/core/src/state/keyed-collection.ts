@@ -98,14 +98,12 @@ export class KeyedCollection {
     const { table } = this;
     this.#checkTurn(entry, generation);
     const cell = table.cell(entry, this.ordinal);
-    const { clears } = cell;
     const changed = cell.changedKeys();
     const prefix = table.storedKey(entry, this.state);
     const stored = cell.hidesStore ? undefined : table.store.scan(prefix);
     try {
       let next = nextOf(stored);
       for (let i = 0; i < changed.length || next !== undefined; ) {
-        if (cell.clears !== clears) return;
         const storedKey = next?.key.latin1Slice(prefix.length, next.key.length);
         const subKey = storedKey === undefined || (i < changed.length && changed[i]! < storedKey) ? changed[i]! : storedKey;
         const isStored = subKey === storedKey;
