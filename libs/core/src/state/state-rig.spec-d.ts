@@ -36,7 +36,7 @@ export class StateRig {
     this.now = now;
     this.table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit, onNewKey: () => undefined, wallTime: () => this.now });
     this.table.sequence.next = sequence;
-    this.registry = new KeyedStateRegistry('op', this.table as KeyTable, new Map());
+    this.registry = new KeyedStateRegistry('op', this.table, new Map());
     const options = ttl === undefined ? {} : { ttl };
     this.handles = {
       value: this.registry.state(valueState('value', float64, options)),
