@@ -222,7 +222,13 @@ describe('a list', () => {
     const rig = new StateRig(new FakeStore());
     rig.on('k', ({ list }) => list.addAll([3, 1, 2]));
     await rig.commit();
-    rig.on('k', ({ list }) => list.update(list.get().filter((n) => n > 1)));
+    rig.on('k', ({ list }) =>
+      list.update(
+        (function* () {
+          for (const n of list.get()) if (n > 1) yield n;
+        })(),
+      ),
+    );
     await rig.commit();
     expect(rig.on('k', ({ list }) => list.get())).toEqual([3, 2]);
     expect([...rig.store.scan(Buffer.alloc(0))]).toHaveLength(2);
