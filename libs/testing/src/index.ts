@@ -8,4 +8,5 @@ export { InMemoryCluster, inMemoryLog, type StoredRecord } from './memory-log/in
 export { InMemoryLog } from './memory-log/memory-log.js';
 export type { OpenTransaction, TransactionPhase } from './memory-log/transaction-coordinator.js';
 export * from './driver/job-test-driver.js';
+export { CommittedState, type OneValueDescriptor } from './driver/committed-state.js';
 export { SimulatedDisk, type DiskImage } from './driver/simulated-disk.js';

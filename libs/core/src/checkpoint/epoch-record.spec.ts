@@ -5,7 +5,7 @@ import { thrownBy } from '../errors/thrown-by.spec-d.js';
 import { decodeEpochRecord, encodeEpochRecord, EPOCH_RECORD_VERSION, type EpochRecord } from './epoch-record.js';
 
 const GOLDEN =
-  '{"version":1,"incarnation":0,"barrier":7,"inputs":[' +
+  '{"version":1,"incarnation":0,"barrier":7,"sequence":9007199254740991,"inputs":[' +
   '{"topic":"sensor-readings","topicId":"AbC_-9","partition":2,"offset":9007199254740991,"barriers":[]},' +
   '{"topic":"repartition","topicId":"x","partition":0,"offset":0,"barriers":[7,6]}]}';
 
@@ -13,6 +13,7 @@ const RECORD: EpochRecord = {
   version: 1,
   incarnation: incarnation(0),
   barrier: checkpointId(7),
+  sequence: Number.MAX_SAFE_INTEGER,
   inputs: [
     { topic: 'sensor-readings', topicId: 'AbC_-9', partition: 2, offset: offset(Number.MAX_SAFE_INTEGER), barriers: [] },
     { topic: 'repartition', topicId: 'x', partition: 0, offset: offset(0), barriers: [checkpointId(7), checkpointId(6)] },
@@ -37,7 +38,7 @@ describe('the epoch record', () => {
       offset: fc.maxSafeNat().map(offset),
       barriers: fc.array(barrier, { maxLength: 4 }),
     });
-    const record = fc.record({ version: fc.constant(1 as const), incarnation: fc.nat().map(incarnation), barrier, inputs: fc.array(input, { maxLength: 4 }) });
+    const record = fc.record({ version: fc.constant(1 as const), incarnation: fc.nat().map(incarnation), barrier, sequence: fc.maxSafeNat(), inputs: fc.array(input, { maxLength: 4 }) });
     fc.assert(
       fc.property(record, (given) => {
         expect(decodeEpochRecord(encodeEpochRecord(given), 'c')).toEqual(given);
@@ -67,13 +68,15 @@ describe('the epoch record', () => {
     ['a version as text', GOLDEN.replace('"version":1', '"version":"1"')],
     ['a negative incarnation', GOLDEN.replace('"incarnation":0', '"incarnation":-1')],
     ['a broken barrier', GOLDEN.replace('"barrier":7', '"barrier":7.5')],
+    ['no sequence', GOLDEN.replace('"sequence":9007199254740991,', '')],
+    ['a negative sequence', GOLDEN.replace('"sequence":9007199254740991', '"sequence":-1')],
     ['no barrier', GOLDEN.replace('"barrier":7,', '')],
     ['inputs that are no list', GOLDEN.replace('"inputs":[', '"inputs":{"a":[').replace(/]}$/, ']}}')],
     ['an input that is null', GOLDEN.replace('"inputs":[', '"inputs":[null,')],
     ['an input without a topic id', GOLDEN.replace('"topicId":"x",', '')],
     ['an offset as text', GOLDEN.replace('"offset":0', '"offset":"0"')],
     ['a negative offset', GOLDEN.replace('"offset":0', '"offset":-1')],
-    ['an offset that a number cannot hold', GOLDEN.replace('9007199254740991', '9007199254740993')],
+    ['an offset that a number cannot hold', GOLDEN.replace('"offset":9007199254740991', '"offset":9007199254740993')],
     ['barriers that are no list', GOLDEN.replace('"barriers":[]', '"barriers":0')],
     ['a broken barrier of an input', GOLDEN.replace('[7,6]', '[7,null]')],
     ['a cut', GOLDEN.slice(0, -1)],

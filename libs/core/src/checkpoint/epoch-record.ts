@@ -13,6 +13,8 @@ export interface EpochRecord {
   readonly incarnation: Incarnation;
   /** The task's own last barrier; 0 before the first. */
   readonly barrier: CheckpointId;
+  /** What the next element of a list state draws (state/sequence.ts): above what every committed element drew. */
+  readonly sequence: number;
   /** Offset of the next record to read, by input topic and partition. */
   readonly inputs: readonly EpochInput[];
 }
@@ -41,7 +43,7 @@ export function decodeEpochRecord(bytes: Buffer, changelog: string): EpochRecord
   }
   if (typeof parsed !== 'object' || parsed === null) throw refuse('it is no JSON object');
   if (parsed.version !== EPOCH_RECORD_VERSION) throw refuse(`version ${String(parsed.version)}, and this Weir reads ${EPOCH_RECORD_VERSION}`);
-  if (!isCount(parsed.incarnation) || !isCount(parsed.barrier)) throw refuse('incarnation or barrier is no number');
+  if (!isCount(parsed.incarnation) || !isCount(parsed.barrier) || !isCount(parsed.sequence)) throw refuse('incarnation, barrier or sequence is no number');
   if (!Array.isArray(parsed.inputs) || !parsed.inputs.every(isInput)) throw refuse('its inputs are damaged');
   return parsed as EpochRecord;
 }

@@ -22,6 +22,12 @@ export interface Codec<T> {
    * @throws Error if the bytes are not of this format; the caller names record and place
    */
   decode(buffer: Buffer, start: number, end: number): T;
+  /**
+   * Looks up what encoding and decoding need, say a schema from a registry: neither may wait. Awaited by every task before it reads its
+   * first record; a rejection fails the task, which starts again by its restart strategy. A schema that a record names and that was not
+   * there yet makes `decode` throw, which is then a record that cannot be decoded.
+   */
+  prepare?(): Promise<void>;
 }
 
 /**
@@ -41,12 +47,14 @@ export function codec<T>(form: {
   readonly version?: number;
   readonly encode: (value: T) => Uint8Array;
   readonly decode: (bytes: Buffer) => T;
+  readonly prepare?: () => Promise<void>;
 }): Codec<T> {
   return {
     id: form.id,
     version: form.version ?? 1,
     encode: (value, out) => out.writeBytes(form.encode(value)),
     decode: (buffer, start, end) => form.decode(buffer.subarray(start, end)),
+    ...(form.prepare === undefined ? {} : { prepare: form.prepare }),
   };
 }
 

@@ -51,6 +51,22 @@ export const int64: Codec<bigint> = {
   },
 };
 
+/** A signed 32-bit integer, 4 bytes big-endian; -0 is 0, as it is to a Map. @throws RangeError for what is no integer in [-2^31, 2^31) */
+export const int32: Codec<number> = {
+  id: 'int32',
+  version: 1,
+  identity: true,
+  encode: (value, out) => {
+    if (typeof value !== 'number') throw new TypeError(`int32 takes a number, and ${typeof value} came`);
+    if ((value | 0) !== value) throw new RangeError(`int32 takes an integer in [-2^31, 2^31), and ${value} came`);
+    out.writeUint32(value >>> 0);
+  },
+  decode: (buffer, start, end) => {
+    if (end - start !== 4) throw wrongLength('int32', 4, start, end);
+    return buffer.readInt32BE(start);
+  },
+};
+
 /** One byte, 0 or 1. */
 export const boolean: Codec<boolean> = {
   id: 'boolean',

@@ -1,16 +1,23 @@
 import type { Codec } from '../codec/codec.js';
-import { errors, problemOf, showBytes } from '../errors/errors.js';
+import { errors } from '../errors/errors.js';
 import { ByteWriter } from '../model/byte-writer.js';
 import type { Epoch } from '../model/brands.js';
 import { keyGroupOf } from '../model/key-group.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
-import { writeStoredKey } from './stored-key.js';
+import { CollectionCell, REMOVED } from './collection-cell.js';
+import { ExpirySweep } from './expiry-sweep.js';
+import { Sequence } from './sequence.js';
+import { writeStoredKey, writeSubKey } from './stored-key.js';
+import { decodeStateValue, encodeStateValue, type TableState, Timed } from './table-state.js';
 
 /**
  * KeyTable: the state of the operators behind one keyBy, as their functions see it. It owns the overlay of the running epoch and the bounded heap
  * cache, which are one thing: a Map from key to the decoded values of that key. It does not own durability: frozen changes are handed
  * out as changelog rows, and the task tells when they are in the store.
+ *
+ * Of a value, reducing or aggregating state an entry holds the value. Of a list or a map it holds a CollectionCell, which has layers of its
+ * own (collection-cell.ts), for a collection is never read whole; what follows holds for it as for a value.
  *
  * Life of an entry:
  *
@@ -29,7 +36,9 @@ import { writeStoredKey } from './stored-key.js';
  *   K2. A value is read from the store only when no entry of the key is in the table; so what the table holds is the newest.
  *   K3. `freeze` encodes each changed state of a key once, whatever the number of its updates, and a failed encode loses the epoch
  *       (the task restarts), never a single change.
- *   K4. The number of entries exceeds `limit` only by entries that K1 protects and those of the batch at hand.
+ *   K4. The number of entries exceeds `limit` only by entries that K1 protects and those of the batch at hand. So does the number of map
+ *       entries cached in all cells, which is never above twice the limit.
+ *   K5. A collection has changes of one frozen epoch at most: `freeze` follows `applied` of the freeze before.
  */
 export class KeyTable<K = unknown> {
   readonly #entries = new Map<unknown, KeyEntry<K>>();
@@ -37,6 +46,12 @@ export class KeyTable<K = unknown> {
   readonly #scratch = new ByteWriter(64);
   #missing: KeyEntry<K>[] = [];
   #dirty: KeyEntry<K>[] = [];
+  #frozenCells: CollectionCell[] = [];
+  #sweep: ExpirySweep | undefined;
+  #store: StateStore | undefined;
+  #pending = 0;
+  #cached = 0;
+  #latest = 0;
   /** How many entries are dirty or frozen (K1): those that `evict` would look at in vain. */
   #protected = 0;
   #frozen = 0;
@@ -44,8 +59,35 @@ export class KeyTable<K = unknown> {
   #hand: IterableIterator<KeyEntry<K>> | undefined;
   /** The entry of the record that is processed; undefined between records. */
   current: KeyEntry<K> | undefined;
+  /** Counts freezes and applications: between two of them what a running iteration reads does not change under it. */
+  generation = 0;
+  /** Shared by all tables of the task. */
+  readonly sequence: Sequence;
 
-  constructor(private readonly options: KeyTableOptions<K>) {}
+  constructor(private readonly options: KeyTableOptions<K>) {
+    this.sequence = options.sequence ?? new Sequence();
+  }
+
+  /** Wall-clock time in milliseconds, which never runs backwards: what has expired once does not come back. */
+  now(): number {
+    return (this.#latest = Math.max(this.#latest, this.options.wallTime?.() ?? 0));
+  }
+
+  /** What the committed state is read from. @throws WeirError `internal` before the first batch, when nobody has a key to read */
+  get store(): StateStore {
+    if (this.#store === undefined) throw errors.invariantBroken({ invariant: 'K2', facts: 'state is read before the first batch' });
+    return this.#store;
+  }
+
+  /** Changes of the running epoch: values, and entries of collections. Each is a row of the next commit; a clear counts as one. */
+  get pendingChanges(): number {
+    return this.#pending;
+  }
+
+  /** Entries of maps that are cached. */
+  get cachedEntries(): number {
+    return this.#cached;
+  }
 
   /** Entries that have changed in the running epoch. */
   get dirtyCount(): number {
@@ -58,6 +100,10 @@ export class KeyTable<K = unknown> {
 
   /** Adds a state; its ordinal is its place in every entry's values. */
   declare(state: TableState): number {
+    if (state.ttl !== undefined) {
+      this.#sweep ??= new ExpirySweep(this, this.options.maxParallelism);
+      this.#sweep.watch(state, this.#states.length);
+    }
     return this.#states.push(state) - 1;
   }
 
@@ -90,6 +136,12 @@ export class KeyTable<K = unknown> {
     return this.resolve(this.options.codec.decode(bytes, 0, bytes.length));
   }
 
+  /** The entry of a key by its bytes, if the table has one. */
+  #peek(bytes: Buffer): KeyEntry<K> | undefined {
+    const { codec } = this.options;
+    return this.#entries.get(codec.identity === true ? codec.decode(bytes, 0, bytes.length) : bytes.latin1Slice(0, bytes.length));
+  }
+
   #encode(key: K): void {
     this.#scratch.clear();
     this.options.codec.encode(key, this.#scratch);
@@ -110,38 +162,49 @@ export class KeyTable<K = unknown> {
    * @throws WeirError `invalid` STATE_UNDECODABLE
    */
   loadMissing(store: StateStore): void {
+    this.#store = store;
     const missing = this.#missing;
     if (missing.length === 0) return;
     this.#missing = [];
-    const reads = missing.flatMap((entry) => this.#states.map((state, ordinal) => ({ entry, ordinal, key: this.#storedKey(entry, state) })));
+    const reads: { entry: KeyEntry<K>; ordinal: number; key: Buffer }[] = [];
+    for (const entry of missing) {
+      this.#states.forEach((state, ordinal) => {
+        if (state.isCollection !== true) reads.push({ entry, ordinal, key: this.storedKey(entry, state) });
+      });
+    }
+    if (reads.length === 0) return;
     reads.sort((a, b) => Buffer.compare(a.key, b.key));
     const values = store.getMany(reads.map((read) => read.key));
     for (let i = 0; i < reads.length; i++) {
       const value = values[i];
       if (value === undefined) continue;
       const { entry, ordinal } = reads[i]!;
-      entry.values[ordinal] = this.#decode(this.#states[ordinal]!, value);
+      this.#load(entry, ordinal, decodeStateValue(this.#states[ordinal]!, value));
     }
   }
 
-  #decode({ codec, name, operator }: TableState, value: Buffer): unknown {
-    try {
-      return codec.decode(value, 0, value.length);
-    } catch (thrown) {
-      const facts = { state: name, operator, codec: codec.id, problem: problemOf(thrown), bytes: showBytes(value, 0, value.length) };
-      throw errors.stateUndecodable(facts, thrown);
-    }
+  /** A value from a time without TTL counts as written now, and is written with that time, or it would be new at every restart. */
+  #load(entry: KeyEntry<K>, ordinal: number, value: unknown): void {
+    if (value instanceof Timed && Number.isNaN(value.at)) this.write(entry, ordinal, new Timed(value.value, this.now()));
+    else entry.values[ordinal] = value;
   }
 
-  #storedKey(entry: KeyEntry<K>, state: TableState): Buffer {
+  /** The stored key of an entry's state, and of one of its sub-keys. */
+  storedKey(entry: KeyEntry<K>, state: TableState, subKey = ''): Buffer {
     this.#scratch.clear();
     writeStoredKey(this.#scratch, entry.keyGroup, state.stateId, entry.bytes);
+    writeSubKey(this.#scratch, subKey);
     return this.#scratch.copy();
   }
 
   /** Sets a value of the current entry; undefined clears it. */
   write(entry: KeyEntry<K>, ordinal: number, value: unknown): void {
     entry.values[ordinal] = value;
+    if ((entry.dirty & (1 << ordinal)) === 0) this.#pending++;
+    this.#markDirty(entry, ordinal);
+  }
+
+  #markDirty(entry: KeyEntry<K>, ordinal: number): void {
     if (entry.dirty === 0) {
       this.#dirty.push(entry);
       if (entry.frozenIn <= this.#applied) this.#protected++;
@@ -149,34 +212,101 @@ export class KeyTable<K = unknown> {
     entry.dirty |= 1 << ordinal;
   }
 
+  // ---- lists and maps ----
+
+  /** The cell of an entry's collection. */
+  cell(entry: KeyEntry<K>, ordinal: number): CollectionCell {
+    return (entry.values[ordinal] ??= new CollectionCell()) as CollectionCell;
+  }
+
+  /** Sets an entry of a collection; REMOVED removes it. */
+  writeInto(entry: KeyEntry<K>, ordinal: number, subKey: string, value: unknown): void {
+    const cell = this.cell(entry, ordinal);
+    const before = cell.running.size;
+    if (value === REMOVED && cell.cleared) cell.running.delete(subKey); // C3
+    else cell.running.set(subKey, value);
+    this.#pending += cell.running.size - before;
+    this.#markDirty(entry, ordinal);
+  }
+
+  clearCollection(entry: KeyEntry<K>, ordinal: number): void {
+    const cell = this.cell(entry, ordinal);
+    this.#pending -= cell.running.size - (cell.cleared ? 0 : 1);
+    this.#cached -= cell.clear();
+    this.#markDirty(entry, ordinal);
+  }
+
+  /** Caches what the store holds of a map's entry, REMOVED for nothing: C2, K4. */
+  remember(cell: CollectionCell, subKey: string, value: unknown): void {
+    const { cache } = cell;
+    if (cache.size >= MAX_CACHED_PER_MAP || this.#cached >= 2 * this.options.limit) {
+      const oldest = cache.keys().next();
+      if (oldest.done === true) return;
+      cache.delete(oldest.value);
+      this.#cached--;
+    }
+    cache.set(subKey, value);
+    this.#cached++;
+  }
+
+  // ---- the end of an epoch ----
+
   /**
-   * Ends the running epoch: appends one row per changed state to `changes`, a tombstone where it was cleared. K3.
+   * Ends the running epoch: appends one row per change to `changes`, a tombstone where it was cleared or has expired. K3.
    * @param timestamp of the rows, in milliseconds since the epoch
    */
   freeze(epoch: Epoch, changes: RecordWriter, timestamp: number): void {
+    if (this.#frozenCells.length > 0) throw errors.invariantBroken({ invariant: 'K5', facts: `epoch ${epoch} is frozen before ${this.#frozen} was applied` });
+    // Before the changes, for it must see which entries have any: none of them is swept.
+    if (this.#store !== undefined) this.#sweep?.run(this.#store, this.now(), this.#pending, changes, timestamp);
     for (const entry of this.#dirty) {
       for (let ordinal = 0; ordinal < this.#states.length; ordinal++) {
-        if ((entry.dirty & (1 << ordinal)) !== 0) this.#writeChange(entry, ordinal, changes, timestamp);
+        if ((entry.dirty & (1 << ordinal)) === 0) continue;
+        if (this.#states[ordinal]!.isCollection === true) this.#freezeCell(entry, ordinal, changes, timestamp);
+        else this.#writeChange(entry, ordinal, changes, timestamp);
       }
       entry.dirty = 0;
       entry.frozenIn = epoch;
     }
     this.#dirty.length = 0;
+    this.#pending = 0;
     this.#frozen = epoch;
+    this.generation++;
+  }
+
+  /** Nothing is frozen at this point (K5), so what a clear has to remove is what the store has. */
+  #freezeCell(entry: KeyEntry<K>, ordinal: number, changes: RecordWriter, timestamp: number): void {
+    const state = this.#states[ordinal]!;
+    const cell = this.cell(entry, ordinal);
+    const prefix = this.storedKey(entry, state);
+    if (cell.cleared) {
+      for (const { key } of this.store.scan(prefix)) {
+        if (!cell.running.has(key.latin1Slice(prefix.length, key.length))) changes.add(timestamp, key, null);
+      }
+    }
+    for (const [subKey, value] of cell.running) {
+      changes.begin(timestamp);
+      changes.bytes.writeBytes(prefix);
+      writeSubKey(changes.bytes, subKey);
+      changes.keyDone();
+      if (value !== REMOVED) {
+        encodeStateValue(state, value, changes.bytes);
+        changes.valueDone();
+      }
+      changes.end();
+    }
+    cell.freeze();
+    this.#frozenCells.push(cell);
   }
 
   #writeChange(entry: KeyEntry<K>, ordinal: number, changes: RecordWriter, timestamp: number): void {
-    const { stateId, codec, operator, name } = this.#states[ordinal]!;
+    const state = this.#states[ordinal]!;
     changes.begin(timestamp);
-    writeStoredKey(changes.bytes, entry.keyGroup, stateId, entry.bytes);
+    writeStoredKey(changes.bytes, entry.keyGroup, state.stateId, entry.bytes);
     changes.keyDone();
     const value = entry.values[ordinal];
     if (value !== undefined) {
-      try {
-        codec.encode(value, changes.bytes);
-      } catch (thrown) {
-        throw errors.stateUnencodable({ state: name, operator, codec: codec.id, problem: problemOf(thrown) }, thrown);
-      }
+      encodeStateValue(state, value, changes.bytes);
       changes.valueDone();
     }
     changes.end();
@@ -185,27 +315,51 @@ export class KeyTable<K = unknown> {
   /** The changes frozen in `epoch` and before are in the store now. */
   applied(epoch: Epoch): void {
     this.#applied = epoch;
-    if (epoch >= this.#frozen) this.#protected = this.#dirty.length;
+    this.generation++;
+    if (epoch < this.#frozen) return;
+    this.#protected = this.#dirty.length;
+    for (const cell of this.#frozenCells) cell.applied();
+    this.#frozenCells = [];
+  }
+
+  /** Whether the state of a key, or one entry of its collection, has changed in the running epoch. */
+  hasChanged(keyBytes: Buffer, ordinal: number, subKey: string): boolean {
+    const entry = this.#peek(keyBytes);
+    if (entry === undefined || (entry.dirty & (1 << ordinal)) === 0) return false;
+    if (this.#states[ordinal]!.isCollection !== true) return true;
+    const cell = this.cell(entry, ordinal);
+    return cell.cleared || cell.running.has(subKey);
   }
 
   /**
    * Evicts clean entries until the table is within its limit: K1, K4. Second chance (the clock algorithm, Corbato 1968): an entry used
    * again since the hand last passed it stays once more; one that was only entered does not, so that keys seen once drive out none that
    * are seen often. While all that is too much is protected the hand stands still: looking for what is not there took 10 ms a chunk.
+   * What cells have cached goes with them, and goes alone where it is too much; that of a protected entry too, for the store has it (C2).
    */
   evict(): void {
-    const { size } = this.#entries;
-    let surplus = Math.min(size - this.options.limit, size - this.#protected);
-    if (surplus <= 0) return;
-    for (let steps = this.#entries.size * 2; surplus > 0 && steps > 0; steps--) {
+    const { limit } = this.options;
+    let surplus = Math.min(this.#entries.size - limit, this.#entries.size - this.#protected);
+    // Half, so that not every batch has to look again.
+    const enough = this.#cached > limit ? limit >> 1 : Infinity;
+    for (let steps = this.#entries.size * 2; (surplus > 0 || this.#cached > enough) && steps > 0; steps--) {
       const entry = this.#nextEntry();
       if (entry === undefined) return;
-      if (entry.used) entry.used = false;
-      else if (entry.dirty === 0 && entry.frozenIn <= this.#applied) {
+      if (entry.used) {
+        entry.used = false;
+        continue;
+      }
+      const evictable = surplus > 0 && entry.dirty === 0 && entry.frozenIn <= this.#applied;
+      if (this.#cached > (evictable ? 0 : enough)) this.#dropCaches(entry);
+      if (evictable) {
         this.#entries.delete(entry.identity);
         surplus--;
       }
     }
+  }
+
+  #dropCaches(entry: KeyEntry<K>): void {
+    for (const value of entry.values) if (value instanceof CollectionCell) this.#cached -= value.dropCache();
   }
 
   /** A Map's iterator is live: it shows entries added behind it, and skips deleted ones. */
@@ -227,18 +381,17 @@ export interface KeyTableOptions<K> {
   readonly limit: number;
   /** Called with a key's bytes when it enters the table. */
   readonly onNewKey: (bytes: Buffer) => void;
+  /** Milliseconds since the epoch; needed where a state has a TTL. */
+  readonly wallTime?: () => number;
+  /** That of the task, if it has several tables. */
+  readonly sequence?: Sequence;
 }
+
+/** Entries of one map that are cached. */
+const MAX_CACHED_PER_MAP = 1_024;
 
 /** States per table: one bit each in an entry's `dirty`. */
 export const MAX_STATES_PER_TABLE = 30;
-
-/** One state of a table's keys, by the operator that declared it. */
-export interface TableState {
-  readonly stateId: number;
-  readonly operator: string;
-  readonly name: string;
-  readonly codec: Codec<unknown>;
-}
 
 /** The state of one key: plain fields, for they are touched once per record. */
 export class KeyEntry<K = unknown> {

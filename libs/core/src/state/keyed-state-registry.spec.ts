@@ -14,8 +14,8 @@ const registryOf = (table = tableOf(), operator = 'jump', taken = new Map<number
 describe('declaring a state', () => {
   it('records it for the catalogue, by name', () => {
     const registry = registryOf();
-    registry.value(valueState('last', float64));
-    registry.value(valueState('seen', { ...json(), version: 3 }));
+    registry.state(valueState('last', float64));
+    registry.state(valueState('seen', { ...json(), version: 3 }));
     expect(Object.fromEntries(registry.declarations)).toEqual({
       last: { kind: 'value', codec: 'float64', version: 1, id: stateIdOf('jump', 'last') },
       seen: { kind: 'value', codec: 'json', version: 3, id: stateIdOf('jump', 'seen') },
@@ -24,8 +24,8 @@ describe('declaring a state', () => {
 
   it('is refused twice under one name', () => {
     const registry = registryOf();
-    registry.value(valueState('last', float64));
-    const thrown = thrownBy(() => registry.value(valueState('last', float64)));
+    registry.state(valueState('last', float64));
+    const thrown = thrownBy(() => registry.state(valueState('last', float64)));
     expect([thrown.code, thrown.kind]).toEqual(['STATE_REGISTRATION', 'invalid']);
     expect(thrown.message).toContain('State last of operator jump: it is registered twice. Register it once, in open,');
   });
@@ -33,12 +33,12 @@ describe('declaring a state', () => {
   it('is refused after open', () => {
     const registry = registryOf();
     registry.seal();
-    expect(thrownBy(() => registry.value(valueState('late', float64))).message).toContain('it is registered after open. Register every state in open.');
+    expect(thrownBy(() => registry.state(valueState('late', float64))).message).toContain('it is registered after open. Register every state in open.');
   });
 
   it('is refused where its id is that of another state of the task, by both names', () => {
     const taken = new Map([[stateIdOf('jump', 'last'), 'state x of operator y']]);
-    const thrown = thrownBy(() => registryOf(tableOf(), 'jump', taken).value(valueState('last', float64)));
+    const thrown = thrownBy(() => registryOf(tableOf(), 'jump', taken).state(valueState('last', float64)));
     expect(thrown.message).toContain(`its id ${stateIdOf('jump', 'last')} is that of state x of operator y. Rename one of the two.`);
   });
 
@@ -46,14 +46,14 @@ describe('declaring a state', () => {
     const table = tableOf();
     const taken = new Map<number, string>();
     const [first, second] = [registryOf(table, 'first', taken), registryOf(table, 'second', taken)];
-    for (let i = 0; i < MAX_STATES_PER_TABLE; i++) (i % 2 === 0 ? first : second).value(valueState(`state-${i}`, float64));
-    expect(thrownBy(() => second.value(valueState('one-more', float64))).message).toContain('have at most 30 states');
+    for (let i = 0; i < MAX_STATES_PER_TABLE; i++) (i % 2 === 0 ? first : second).state(valueState(`state-${i}`, float64));
+    expect(thrownBy(() => second.state(valueState('one-more', float64))).message).toContain('have at most 30 states');
   });
 
   it('gives the last of them a bit of its own', () => {
     const table = tableOf();
     const registry = registryOf(table);
-    const states = Array.from({ length: MAX_STATES_PER_TABLE }, (_, i) => registry.value(valueState(`state-${i}`, float64)));
+    const states = Array.from({ length: MAX_STATES_PER_TABLE }, (_, i) => registry.state(valueState(`state-${i}`, float64)));
     table.current = table.resolve('key');
     states.at(-1)!.update(1);
     const changes = new RecordWriter();
@@ -66,7 +66,7 @@ describe('declaring a state', () => {
 describe('a value state', () => {
   it('is that of the current key', () => {
     const table = tableOf();
-    const last = registryOf(table).value(valueState('last', float64));
+    const last = registryOf(table).state(valueState('last', float64));
     const [a, b] = [table.resolve('a'), table.resolve('b')];
     table.current = a;
     expect(last.value()).toBeUndefined();
@@ -81,7 +81,7 @@ describe('a value state', () => {
 
   it('takes null where its codec does, and tells it from no value', () => {
     const table = tableOf();
-    const state = registryOf(table).value(valueState('any', json<number | null>()));
+    const state = registryOf(table).state(valueState('any', json<number | null>()));
     table.current = table.resolve('a');
     state.update(null);
     expect(state.value()).toBeNull();
@@ -92,7 +92,7 @@ describe('a value state', () => {
     ['update', (state: Handle) => state.update(1)],
     ['clear', (state: Handle) => state.clear()],
   ])('refuses %s while no record is processed', (_, use) => {
-    const state = registryOf().value(valueState('last', float64));
+    const state = registryOf().state(valueState('last', float64));
     const thrown = thrownBy(() => use(state));
     expect([thrown.code, thrown.kind]).toEqual(['STATE_OUTSIDE_KEY', 'invalid']);
     expect(thrown.message).toContain('State last of operator jump was used while no record is processed');
@@ -100,7 +100,7 @@ describe('a value state', () => {
 
   it('refuses undefined, which clear is for', () => {
     const table = tableOf();
-    const state = registryOf(table).value(valueState<number | undefined>('last', json()));
+    const state = registryOf(table).state(valueState<number | undefined>('last', json()));
     table.current = table.resolve('a');
     expect(thrownBy(() => state.update(undefined)).message).toContain('it was updated with undefined. Call clear() to remove a value.');
     expect(table.dirtyCount).toBe(0);
@@ -108,7 +108,7 @@ describe('a value state', () => {
 
   it('writes nothing when a key without a value is cleared', () => {
     const table = tableOf();
-    const state = registryOf(table).value(valueState('last', float64));
+    const state = registryOf(table).state(valueState('last', float64));
     table.current = table.resolve('a');
     state.clear();
     expect(table.dirtyCount).toBe(0);

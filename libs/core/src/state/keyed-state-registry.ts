@@ -1,9 +1,35 @@
-import { errors } from '../errors/errors.js';
-import type { ValueStateDescriptor } from './descriptors.js';
+import { errors, show } from '../errors/errors.js';
+import type { AggregatingState } from './aggregating-state.js';
+import type {
+  AggregatingStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  StateDescriptor,
+  StateOptions,
+  ValueStateDescriptor,
+} from './descriptors.js';
+import { KeyedCollection } from './keyed-collection.js';
 import { type KeyTable, MAX_STATES_PER_TABLE } from './key-table.js';
+import type { ListState } from './list-state.js';
+import type { MapState } from './map-state.js';
+import type { ReducingState } from './reducing-state.js';
 import type { StateDeclaration } from './state-catalogue.js';
 import { stateIdOf } from './stored-key.js';
+import { TableListState } from './table-list-state.js';
+import { TableMapState } from './table-map-state.js';
+import type { TableState } from './table-state.js';
+import { TableAggregatingState, TableReducingState, TableTimedValueState, TableValueState } from './table-value-state.js';
 import type { ValueState } from './value-state.js';
+
+/** Declares states of every kind and gives their handles out. */
+export interface KeyedStates {
+  state<T, R>(descriptor: ValueStateDescriptor<T, R>): ValueState<T, R>;
+  state<T>(descriptor: ListStateDescriptor<T>): ListState<T>;
+  state<UK, UV>(descriptor: MapStateDescriptor<UK, UV>): MapState<UK, UV>;
+  state<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>;
+  state<In, Acc, Out>(descriptor: AggregatingStateDescriptor<In, Acc, Out>): AggregatingState<In, Acc, Out>;
+}
 
 /**
  * The states that one operator declares in `open`, checked as they come. After `seal` the set is fixed: the table of keys lays its
@@ -11,6 +37,7 @@ import type { ValueState } from './value-state.js';
  */
 export class KeyedStateRegistry {
   readonly #declared = new Map<string, StateDeclaration>();
+  readonly #descriptors: StateDescriptor[] = [];
   #sealed = false;
 
   /** @param takenIds ids of all states of the task, shared by its operators */
@@ -24,25 +51,65 @@ export class KeyedStateRegistry {
     return this.#declared;
   }
 
+  /** What was declared, in that order. */
+  get descriptors(): readonly StateDescriptor[] {
+    return this.#descriptors;
+  }
+
   seal(): void {
     this.#sealed = true;
   }
 
-  /** @throws WeirError `invalid` STATE_REGISTRATION */
-  value<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> {
-    const { name, codec } = descriptor;
+  /** Types are those of the descriptor (KeyedStates); inside they are unknown. @throws WeirError `invalid` STATE_REGISTRATION */
+  readonly state = ((descriptor: StateDescriptor) => this.#handle(descriptor)) as KeyedStates['state'];
+
+  #handle(descriptor: StateDescriptor): unknown {
+    const id = this.#register(descriptor);
+    const { name, codec, ttl, kind } = descriptor;
+    const isCollection = kind === 'list' || kind === 'map';
+    const state: TableState = { stateId: id, operator: this.operator, name, codec, ttl, isCollection };
+    const ordinal = this.table.declare(state);
+    switch (descriptor.kind) {
+      case 'value':
+        return this.#value(ordinal, state, descriptor.default);
+      case 'reducing':
+        return new TableReducingState(this.#value(ordinal, state, undefined), descriptor.reduce);
+      case 'aggregating':
+        return new TableAggregatingState(this.#value(ordinal, state, undefined), descriptor.aggregate);
+      case 'list':
+        return new TableListState(new KeyedCollection(this.table, ordinal, state, false), this.table.sequence);
+      case 'map':
+        return new TableMapState(new KeyedCollection(this.table, ordinal, state, true), descriptor.keyCodec);
+    }
+  }
+
+  #value(ordinal: number, state: TableState, fallback: unknown): ValueState<unknown> {
+    return state.ttl === undefined
+      ? new TableValueState<unknown>(this.table, ordinal, state, fallback)
+      : new TableTimedValueState<unknown>(this.table, ordinal, state, fallback);
+  }
+
+  /** The state's id. */
+  #register(descriptor: StateDescriptor): number {
+    const { name } = descriptor;
     if (this.#sealed) throw this.#refuse(name, 'it is registered after open', 'Register every state in open.');
     if (this.#declared.has(name)) throw this.#refuse(name, 'it is registered twice', 'Register it once, in open, and keep the handle in a field.');
     if (this.table.stateCount >= MAX_STATES_PER_TABLE) {
       throw this.#refuse(name, `the operators behind one keyBy have at most ${MAX_STATES_PER_TABLE} states`, 'Keep several values in one state, or call keyBy once more.');
     }
+    this.#checkTtl(name, descriptor);
     const id = stateIdOf(this.operator, name);
     const other = this.takenIds.get(id);
     if (other !== undefined) throw this.#refuse(name, `its id ${id} is that of ${other}`, 'Rename one of the two.');
     this.takenIds.set(id, `state ${name} of operator ${this.operator}`);
-    this.#declared.set(name, { kind: 'value', codec: codec.id, version: codec.version, id });
-    const ordinal = this.table.declare({ stateId: id, operator: this.operator, name, codec: codec });
-    return new TableValueState(this.table, ordinal, name, this.operator);
+    this.#declared.set(name, declarationOf(descriptor, id));
+    this.#descriptors.push(descriptor);
+    return id;
+  }
+
+  #checkTtl(name: string, { ttl }: StateOptions): void {
+    if (ttl === undefined || (Number.isFinite(ttl.ms) && ttl.ms > 0)) return;
+    throw this.#refuse(name, `its TTL is ${show(ttl.ms)}`, 'A TTL is a number of milliseconds above 0; leave it out for state that never expires.');
   }
 
   #refuse(state: string, problem: string, advice: string): Error {
@@ -50,38 +117,8 @@ export class KeyedStateRegistry {
   }
 }
 
-class TableValueState<T> implements ValueState<T> {
-  constructor(
-    private readonly table: KeyTable,
-    private readonly ordinal: number,
-    private readonly name: string,
-    private readonly operator: string,
-  ) {}
-
-  value(): T | undefined {
-    const entry = this.table.current;
-    if (entry === undefined) throw this.#outsideKey();
-    return entry.values[this.ordinal] as T | undefined;
-  }
-
-  update(value: T): void {
-    const entry = this.table.current;
-    if (entry === undefined) throw this.#outsideKey();
-    if (value === undefined) throw this.#undefinedValue();
-    this.table.write(entry, this.ordinal, value);
-  }
-
-  clear(): void {
-    const entry = this.table.current;
-    if (entry === undefined) throw this.#outsideKey();
-    if (entry.values[this.ordinal] !== undefined) this.table.write(entry, this.ordinal, undefined);
-  }
-
-  #outsideKey(): Error {
-    return errors.stateOutsideKey({ state: this.name, operator: this.operator });
-  }
-
-  #undefinedValue(): Error {
-    return errors.stateRegistration({ state: this.name, operator: this.operator, problem: 'it was updated with undefined', advice: 'Call clear() to remove a value.' });
-  }
+function declarationOf(descriptor: StateDescriptor, id: number): StateDeclaration {
+  const { kind, codec } = descriptor;
+  const common = { kind, codec: codec.id, version: codec.version, id };
+  return descriptor.kind === 'map' ? { ...common, keyCodec: descriptor.keyCodec.id, keyVersion: descriptor.keyCodec.version } : common;
 }

@@ -1,5 +1,7 @@
 import { errors } from '../errors/errors.js';
 import type { PartitionerName } from '../model/partitioner.js';
+import type { StateKind } from './descriptors.js';
+import type { OperatorStateKind } from './operator-state.js';
 
 /**
  * What a task's changelog says of the states in it: enough to refuse a job that would read them wrongly. Kept under a reserved key, and
@@ -26,13 +28,15 @@ export interface OperatorDeclaration {
   readonly states: Readonly<Record<string, StateDeclaration>>;
 }
 
-export type StateKind = 'value' | 'timers' | 'operator-list' | 'operator-union-list' | 'broadcast';
-
 export interface StateDeclaration {
-  readonly kind: StateKind;
+  readonly kind: StateKind | OperatorStateKind;
+  /** Of a value, of an element, or of a map's values. */
   readonly codec: string;
   readonly version: number;
   readonly id: number;
+  /** Of a map's own keys. */
+  readonly keyCodec?: string;
+  readonly keyVersion?: number;
 }
 
 export const CATALOGUE_VERSION = 1;
@@ -108,6 +112,10 @@ function differenceOf(recorded: StateCatalogue, declared: StateCatalogue): strin
       if (now.kind !== state.kind) return `${place} was a ${state.kind} state and is a ${now.kind} state`;
       if (now.codec !== state.codec) return `${place} was ${state.codec} and is declared ${now.codec}`;
       if (now.version !== state.version) return `${place} was version ${state.version} of ${state.codec} and is declared version ${now.version}`;
+      if (now.keyCodec !== state.keyCodec) return `${place} had keys of ${state.keyCodec ?? 'none'} and is declared with keys of ${now.keyCodec ?? 'none'}`;
+      if (now.keyVersion !== state.keyVersion) {
+        return `${place} had keys of version ${state.keyVersion} of ${state.keyCodec} and is declared with version ${now.keyVersion}`;
+      }
     }
   }
   return undefined;

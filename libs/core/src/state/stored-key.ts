@@ -4,7 +4,10 @@ import { murmur2 } from '../model/murmur2.js';
 /**
  * Layout of a key in the changelog and in every state store. Its one home.
  *
- *   version 1:  key group (uint16) | state id (uint32) | length of the key (varint) | key | user key of a collection's entry
+ *   version 1:  key group (uint16) | state id (uint32) | length of the key (varint) | key | sub-key
+ *
+ * The sub-key is empty for one value per key (value, reducing, aggregating state); of a map's entry it is the encoded user key, of a list's
+ * element its sequence number (8 bytes, see sequence.ts).
  *
  * All numbers big-endian, varints LEB128. A key group is below 32768, so keys that begin with 0x8000 or more are free for other uses:
  *
@@ -16,6 +19,9 @@ import { murmur2 } from '../model/murmur2.js';
  * The length before the key keeps keys apart that are prefixes of each other, so that a scan by prefix finds the entries of one key.
  */
 export const STORED_KEY_VERSION = 1;
+
+/** Behind key group and state id. */
+const KEY_LENGTH_AT = 6;
 
 export const EPOCH_RECORD_KEY: Buffer = Buffer.from([0xff, 0xff, 0x01]);
 export const STATE_CATALOGUE_KEY: Buffer = Buffer.from([0xff, 0xff, 0x02]);
@@ -29,12 +35,39 @@ export const isReservedKey = (buffer: Buffer, start: number, end: number): boole
  */
 export const stateIdOf = (operator: string, state: string): number => murmur2(Buffer.from(`${operator}\0${state}`, 'utf8')) >>> 0;
 
-/** Appends the stored key of bytes [start, end) of `key`; a value state has no user key behind it. */
+/** Appends the stored key of bytes [start, end) of `key`, without a sub-key. */
 export function writeStoredKey(out: ByteWriter, keyGroup: number, stateId: number, key: Uint8Array, start = 0, end = key.length): void {
   out.writeUint16(keyGroup);
   out.writeUint32(stateId);
   out.writeUnsignedVarint(end - start);
   out.writeBytes(key, start, end);
+}
+
+/** Appends a sub-key, which is text of one byte per character. */
+export function writeSubKey(out: ByteWriter, subKey: string): void {
+  out.reserve(subKey.length);
+  out.length += out.buffer.write(subKey, out.length, 'latin1');
+}
+
+/** Where the parts of a stored key are that is not one of Weir's own. */
+export interface StoredKeyParts {
+  readonly keyStart: number;
+  /** The sub-key begins here. */
+  readonly keyEnd: number;
+}
+
+/** @throws RangeError if the bytes are no stored key */
+export function partsOfStoredKey(stored: Uint8Array): StoredKeyParts {
+  let at = KEY_LENGTH_AT;
+  let length = 0;
+  for (let scale = 1; ; scale *= 0x80) {
+    const byte = stored[at++];
+    if (byte === undefined || scale > 2 ** 35) break;
+    length += (byte & 0x7f) * scale;
+    if (byte < 0x80 && at + length <= stored.length) return { keyStart: at, keyEnd: at + length };
+    if (byte < 0x80) break;
+  }
+  throw new RangeError(`not a stored key: ${Buffer.from(stored).toString('hex')}`);
 }
 
 const OPERATOR_STATE = 0x8000;

@@ -4,10 +4,12 @@
  *
  * A value is kept decoded on the heap, so what `value` returns is what `update` was given: treat it as immutable, and `update` with a
  * new value to change it. A value changed in place, without `update`, may or may not survive.
+ *
+ * `R` is what reading gives: `T | undefined`, or `T` where the descriptor has a default.
  */
-export interface ValueState<T> {
-  /** The value of the current key, or undefined if it has none. */
-  value(): T | undefined;
+export interface ValueState<T, R = T | undefined> {
+  /** The value of the current key; without one the descriptor's default, or undefined. */
+  value(): R;
   /** @throws WeirError `data` at the next commit if the codec cannot encode the value */
   update(value: T): void;
   /** Removes the value of the current key. */

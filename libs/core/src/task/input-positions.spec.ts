@@ -31,6 +31,7 @@ const logOf = (name = 'in'): FakeLog => {
 };
 const record = (...inputs: readonly (Partial<EpochInput> & { readonly partition: number; readonly at: number })[]): EpochRecord => ({
   version: 1,
+  sequence: 0,
   incarnation: incarnation(0),
   barrier: checkpointId(3),
   inputs: inputs.map(({ at, ...input }) => ({ topic: 'in', topicId: 'id-of-in', barriers: [], ...input, offset: offset(at) })),

@@ -48,10 +48,10 @@ describe('records behind keyBy', () => {
   it('leave their changes for the freeze, and find them again through the store', () => {
     const rig = new PipelineRig(counting, ONE);
     rig.feed([{ value: 'a' }, { value: 'a' }, { value: 'b' }]);
-    expect(rig.pipeline.changes).toBe(2);
+    expect(rig.pipeline.pendingChanges).toBe(2);
     const changes = new RecordWriter();
     rig.pipeline.freeze(epoch(1), changes, 5);
-    expect([rig.pipeline.changes, changes.count]).toEqual([0, 2]);
+    expect([rig.pipeline.pendingChanges, changes.count]).toEqual([0, 2]);
     rig.store.applyNow(changes.columns);
     rig.pipeline.applied(epoch(1));
     const restarted = new PipelineRig(counting, { ...ONE, store: rig.store, attempt: 1 });
@@ -82,7 +82,7 @@ describe('records behind keyBy', () => {
     rig.feed([{ value: 'a' }, { value: 'a' }]);
     expect(rig.out).toEqual(['out-0 a=first 0', 'out-0 a=first 1', 'out2-0 a=second 10', 'out2-0 a=second 11']);
     expect(rig.store.reads.map((keys) => keys.length)).toEqual([2]);
-    expect(rig.pipeline.changes).toBe(1);
+    expect(rig.pipeline.pendingChanges).toBe(1);
   });
 
   it('go through two keyBys in a chain, each with the state and the key of its own', () => {
@@ -100,7 +100,7 @@ describe('records behind keyBy', () => {
     rig.feed([{ value: 'a' }, { value: 'bb' }, { value: 'a' }]);
     expect(rig.out).toEqual(['2=2:a0:0', '2=2:a0:1', '3=3:bb0:0', '3=3:bb0:1', '2=2:a1:2', '2=2:a1:3'].map((line) => `out-0 ${line}`));
     expect(rig.store.reads.map((keys) => keys.length)).toEqual([2, 2]);
-    expect(rig.pipeline.changes).toBe(4);
+    expect(rig.pipeline.pendingChanges).toBe(4);
   });
 });
 

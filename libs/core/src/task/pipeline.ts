@@ -1,3 +1,4 @@
+import type { Codec } from '../codec/codec.js';
 import { errors } from '../errors/errors.js';
 import type { Epoch } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
@@ -5,6 +6,7 @@ import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
 import { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
+import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import { OperatorStates } from '../state/operator-state.js';
 import { KeyedTimers } from '../state/timer-service.js';
@@ -39,6 +41,7 @@ export class Pipeline {
   readonly #broadcastSides = new Map<number, Receiver>();
   readonly #tables = new Map<number, KeyTable>();
   readonly #takenIds = new Map<number, string>();
+  readonly #sequence = new Sequence();
 
   constructor(
     private readonly plan: TaskPlan,
@@ -129,7 +132,8 @@ export class Pipeline {
       const onNewKey = (bytes: Buffer): void => {
         if (!context.isTimer) placement?.check(bytes, context.partition, context.offset);
       };
-      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey });
+      const { wallTime } = this.host;
+      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey, wallTime, sequence: this.#sequence });
       this.#tables.set(node.id, table);
     }
     return table;
@@ -209,7 +213,7 @@ export class Pipeline {
     return {
       ...this.#operatorContext(operator),
       timerService: operator.timers!,
-      state: (descriptor) => operator.registry!.value(descriptor),
+      state: operator.registry!.state,
       currentKey: () => {
         if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: operator.node.name });
         return table.current.key;
@@ -282,13 +286,35 @@ export class Pipeline {
     for (const gather of this.#gathers) gather.flush(store);
   }
 
-  /** Keys and entries of operator state that changed in the running epoch. */
-  get changes(): number {
-    let changes = 0;
-    for (const { table } of this.#gathers) changes += table.dirtyCount;
-    for (const { states } of this.#operators.values()) changes += states.changes;
-    for (const { timers } of this.#timerRuns) changes += timers.changes;
-    return changes;
+  /** State changes of the running epoch: each is a row of its commit. */
+  get pendingChanges(): number {
+    let pending = 0;
+    for (const { table } of this.#gathers) pending += table.pendingChanges;
+    for (const { states } of this.#operators.values()) pending += states.changes;
+    for (const { timers } of this.#timerRuns) pending += timers.changes;
+    return pending;
+  }
+
+  /** What the next element of a list draws: kept in the epoch record, so that it only grows. */
+  get sequence(): number {
+    return this.#sequence.next;
+  }
+
+  set sequence(next: number) {
+    this.#sequence.next = next;
+  }
+
+  /** Lets the codecs look up what they need, before the first record. */
+  async prepare(): Promise<void> {
+    const codecs = new Set<Codec<unknown>>(this.plan.nodes.flatMap(codecsOf));
+    for (const { registry } of this.#operators.values()) {
+      for (const descriptor of registry?.descriptors ?? []) {
+        codecs.add(descriptor.codec);
+        if (descriptor.kind === 'map') codecs.add(descriptor.keyCodec);
+      }
+    }
+    for (const { node } of this.plan.repartitionOutputs) codecsOf(node).forEach((codec) => codecs.add(codec));
+    await Promise.all([...codecs].map((codec) => codec.prepare?.()));
   }
 
   /** Ends the running epoch: writes its state changes. */
@@ -347,6 +373,12 @@ function seal({ registry, states }: Operator): void {
 
 /** What the catalogue says of operators without keys. */
 const NO_KEY = { id: 'none', version: 1 };
+
+function codecsOf(node: Node): Codec<unknown>[] {
+  if (node.kind === 'source' || node.kind === 'sink') return [node.topic.key, node.topic.value];
+  if (node.kind !== 'keyBy') return [];
+  return node.distribution.type === 'shuffle' ? [node.keyCodec, node.distribution.valueCodec] : [node.keyCodec];
+}
 
 /** What a pipeline asks of its task. */
 export interface PipelineHost {

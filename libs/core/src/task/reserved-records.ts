@@ -34,7 +34,8 @@ export class ReservedRecords {
       changes.add(timestamp, STATE_CATALOGUE_KEY, encodeCatalogue(catalogue));
       this.#catalogue = text;
     }
-    const record = { version: EPOCH_RECORD_VERSION, incarnation: this.plan.incarnation, barrier, inputs: positions.epochInputs() } as const;
+    const { incarnation } = this.plan;
+    const record = { version: EPOCH_RECORD_VERSION, incarnation, barrier, sequence: this.pipeline.sequence, inputs: positions.epochInputs() } as const;
     changes.add(timestamp, EPOCH_RECORD_KEY, encodeEpochRecord(record));
   }
 

@@ -16,7 +16,7 @@ import { chunkOf, type Row } from './task-rig.spec-d.js';
 
 const WALL = 1_700_000_000_000;
 const RETENTION_MS = 86_400_000;
-const RECORD: EpochRecord = { version: 1, incarnation: incarnation(0), barrier: checkpointId(4), inputs: [] };
+const RECORD: EpochRecord = { version: 1, incarnation: incarnation(0), barrier: checkpointId(4), sequence: 0, inputs: [] };
 const CATALOGUE: StateCatalogue = { version: 1, job: 'job', parallelism: 1, maxParallelism: 128, inputs: {}, operators: {} };
 const EPOCH_ROW: Row = { key: EPOCH_RECORD_KEY, value: encodeEpochRecord(RECORD) };
 

@@ -242,8 +242,10 @@ export class Task {
       },
     });
     this.#pipeline.writeTo(this.#running);
+    this.#pipeline.sequence = restored.record?.sequence ?? 0;
     this.#records = new ReservedRecords(plan, this.#pipeline);
     this.#records.compare(restored.catalogue);
+    await this.#pipeline.prepare();
     this.#pipeline.load(this.#store);
     // 5.
     await this.#assignInputs(restored);
@@ -342,11 +344,11 @@ export class Task {
   }
 
   #hasChanges(): boolean {
-    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.changes > 0;
+    return this.#positions!.changed || this.#running.recordsOut > 0 || this.#pipeline!.pendingChanges > 0;
   }
 
   #isFull(): boolean {
-    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.changes >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
+    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.pendingChanges >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */

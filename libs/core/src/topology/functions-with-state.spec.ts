@@ -27,10 +27,10 @@ class Keys {
       timerService: { currentProcessingTime: unused, registerProcessingTimeTimer: unused, deleteProcessingTimeTimer: unused },
       operatorState: unused,
       output: unused,
-      state: <T>(descriptor: ValueStateDescriptor<T>) => {
+      state: (<T>(descriptor: ValueStateDescriptor<T>) => {
         this.declared.push(`${descriptor.kind} ${descriptor.name} ${descriptor.codec.id}`);
         return this.#state<T>();
-      },
+      }) as KeyedContext<string>['state'],
     };
     fn.open(context);
   }

@@ -1,7 +1,17 @@
+import type { AggregatingState } from '../state/aggregating-state.js';
+import type {
+  AggregatingStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  ValueStateDescriptor,
+} from '../state/descriptors.js';
+import type { ListState } from '../state/list-state.js';
+import type { MapState } from '../state/map-state.js';
+import type { ReducingState } from '../state/reducing-state.js';
 import type { BroadcastState, BroadcastStateDescriptor, OperatorListDescriptor, OperatorListState } from '../state/operator-state.js';
 import type { TimerService } from '../state/timer-service.js';
 import type { ValueState } from '../state/value-state.js';
-import type { ValueStateDescriptor } from '../state/descriptors.js';
 
 /** Takes what a function gives out. `collect` hands the value on at once, before it returns. */
 export interface Collector<T> {
@@ -43,7 +53,11 @@ export interface KeyedContext<K = unknown> extends OperatorContext {
    * Declares a state and returns its handle. Call it in `open`, once per name.
    * @throws WeirError `invalid` STATE_REGISTRATION for a second call with the name, or a call after `open`
    */
-  state<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>;
+  state<T, R>(descriptor: ValueStateDescriptor<T, R>): ValueState<T, R>;
+  state<T>(descriptor: ListStateDescriptor<T>): ListState<T>;
+  state<UK, UV>(descriptor: MapStateDescriptor<UK, UV>): MapState<UK, UV>;
+  state<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>;
+  state<In, Acc, Out>(descriptor: AggregatingStateDescriptor<In, Acc, Out>): AggregatingState<In, Acc, Out>;
   /** The key of the record or the timer that is processed. */
   currentKey(): K;
   /** Processing-time timers, for functions with `onTimer`. */

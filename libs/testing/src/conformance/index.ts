@@ -1,2 +1,3 @@
+export { describeKeyedStateConformance, type KeyedStateHarness } from './keyed-state.js';
 export { describeLogConformance, type LogHarness } from './log.js';
 export { describeStateBackendConformance, type StateBackendHarness } from './state-store.js';

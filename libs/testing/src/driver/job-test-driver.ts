@@ -11,20 +11,17 @@ import {
   type JobOverview,
   type JobSettings,
   type LogFactory,
-  keyGroupOf,
   PARTITIONERS,
   type RecordHeader,
   type StateBackendFactory,
-  stateIdOf,
   type Topic,
-  type ValueStateDescriptor,
-  writeStoredKey,
 } from '@weir/core';
 import { ManualClock, type ProcessClock } from '../manual-clock.js';
 import { RecordingTelemetry } from '../recording-telemetry.js';
 import type { ClusterOptions } from '../memory-log/cluster-options.js';
 import { InMemoryCluster } from '../memory-log/in-memory-cluster.js';
 import type { InMemoryLog } from '../memory-log/memory-log.js';
+import { CommittedState, type OneValueDescriptor } from './committed-state.js';
 import { type DiskConnection, SimulatedDisk } from './simulated-disk.js';
 
 /**
@@ -174,26 +171,20 @@ export class JobTestDriver {
     });
   }
 
-  /** The committed value of a key's state, as the changelog has it; undefined if it has none. */
-  state<K, T>(operator: string, descriptor: ValueStateDescriptor<T>, keyCodec: Codec<K>, key: K): T | undefined {
+  /** The committed value of a key's state, as the changelog has it; undefined if it has none. Of an aggregating state it is the accumulator. */
+  state<K, T>(operator: string, descriptor: OneValueDescriptor<T>, keyCodec: Codec<K>, key: K): T | undefined {
     return this.stateReader(operator, descriptor, keyCodec)(key);
   }
 
   /** Looks up many keys' states, as they are now: the changelogs are replayed once. */
-  stateReader<K, T>(operator: string, descriptor: ValueStateDescriptor<T>, keyCodec: Codec<K>): (key: K) => T | undefined {
-    const changelogs = [...this.changelogs().values()];
-    return (key) => {
-      const name = this.#storedKey(operator, descriptor.name, this.#bytes(keyCodec, key)).toString('latin1');
-      const bytes = changelogs.map((changelog) => changelog.get(name)).find((found) => found !== undefined);
-      return bytes === undefined ? undefined : descriptor.codec.decode(bytes, 0, bytes.length);
-    };
+  stateReader<K, T>(operator: string, descriptor: OneValueDescriptor<T>, keyCodec: Codec<K>): (key: K) => T | undefined {
+    const committed = this.committedState(operator, keyCodec);
+    return (key) => committed.value(descriptor, key);
   }
 
-  #storedKey(operator: string, state: string, keyBytes: Buffer): Buffer {
-    const stored = new ByteWriter();
-    const group = keyGroupOf(keyBytes, 0, keyBytes.length, this.#settings.maxParallelism ?? 128);
-    writeStoredKey(stored, group, stateIdOf(operator, state), keyBytes);
-    return stored.copy();
+  /** The states of an operator's keys of every kind, as the changelogs have them now. */
+  committedState<K>(operator: string, keyCodec: Codec<K>): CommittedState<K> {
+    return new CommittedState([...this.changelogs().values()], operator, keyCodec, this.#settings.maxParallelism ?? 128);
   }
 
   /** What a replay of each task's changelog gives, by `sub-topology-task`: values by their stored key's bytes as latin1. */

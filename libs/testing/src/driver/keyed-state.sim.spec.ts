@@ -1,0 +1,11 @@
+import { describeKeyedStateConformance } from '../conformance/keyed-state.js';
+import { SimulatedDisk } from './simulated-disk.js';
+
+describeKeyedStateConformance('the simulated disk', async () => {
+  const disk = new SimulatedDisk();
+  return {
+    factory: { kind: 'rocksdb', open: (maxStores) => disk.connect().open(maxStores) },
+    wipe: async () => disk.wipe(),
+    dispose: async () => undefined,
+  };
+});
