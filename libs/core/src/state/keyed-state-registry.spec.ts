@@ -3,7 +3,7 @@ import { float64, json, utf8 } from '../codec/primitives.js';
 import { thrownBy } from '../errors/thrown-by.spec-d.js';
 import { epoch } from '../model/brands.js';
 import { RecordWriter } from '../model/record-columns.js';
-import { valueState } from './descriptors.js';
+import { aggregatingState, listState, type ListStateDescriptor, mapState, reducingState, valueState } from './descriptors.js';
 import { KeyTable, MAX_STATES_PER_TABLE } from './key-table.js';
 import { KeyedStateRegistry } from './keyed-state-registry.js';
 import { stateIdOf } from './stored-key.js';
@@ -20,6 +20,33 @@ describe('declaring a state', () => {
       last: { kind: 'value', codec: 'float64', version: 1, id: stateIdOf('jump', 'last') },
       seen: { kind: 'value', codec: 'json', version: 3, id: stateIdOf('jump', 'seen') },
     });
+  });
+
+  it('records the kind of each state, and of a map both codecs', () => {
+    const registry = registryOf();
+    registry.state(listState('list', float64));
+    registry.state(mapState('map', { ...utf8, version: 2 }, json()));
+    registry.state(reducingState('reducing', float64, (a, b) => a + b));
+    registry.state(aggregatingState('aggregating', json<number[]>(), { createAccumulator: () => [], add: (n: number, all) => [...all, n], getResult: (all) => all.length, merge: (a, b) => [...a, ...b] }));
+    expect([...registry.declarations.values()].map(({ id: _, ...declared }) => declared)).toEqual([
+      { kind: 'list', codec: 'float64', version: 1 },
+      { kind: 'map', codec: 'json', version: 1, keyCodec: 'utf8', keyVersion: 2 },
+      { kind: 'reducing', codec: 'float64', version: 1 },
+      { kind: 'aggregating', codec: 'json', version: 1 },
+    ]);
+  });
+
+  it.each([
+    ['list', listState('last', float64)],
+    ['map', mapState('last', utf8, float64)],
+    ['reducing', reducingState('last', float64, Math.max)],
+  ])('is refused twice under one name, as another kind too, and after open: %s', (_, descriptor) => {
+    const registry = registryOf();
+    registry.state(valueState('last', float64));
+    expect(thrownBy(() => registry.state(descriptor as ListStateDescriptor<number>)).message).toContain('it is registered twice');
+    const sealed = registryOf();
+    sealed.seal();
+    expect(thrownBy(() => sealed.state(descriptor as ListStateDescriptor<number>)).message).toContain('it is registered after open');
   });
 
   it('is refused twice under one name', () => {

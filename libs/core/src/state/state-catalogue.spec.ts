@@ -115,6 +115,17 @@ describe('checkCatalogue', () => {
     expect(thrown.message).toContain(text);
   });
 
+  it.each([
+    [{ keyCodec: 'int64', keyVersion: 1 }, 'state "last" of operator "jump" had keys of utf8 and is declared with keys of int64'],
+    [{ keyCodec: 'utf8', keyVersion: 2 }, 'had keys of version 1 of utf8 and is declared with version 2'],
+    [{ keyCodec: undefined, keyVersion: undefined }, 'had keys of utf8 and is declared with keys of none'],
+  ])('refuses a map whose own keys are encoded otherwise: %j', (keys, text) => {
+    const withKeys = (more: object) => edited(({ operators }) => Object.assign(operators['jump']!.states['last']!, { kind: 'map' }, more));
+    const recorded = withKeys({ keyCodec: 'utf8', keyVersion: 1 });
+    check(recorded, recorded);
+    expect(thrownBy(() => check(withKeys(keys), recorded)).message).toContain(text);
+  });
+
   it('is not misled by names that every object has', () => {
     const recorded = edited(({ operators, inputs }) => {
       operators['constructor'] = operators['jump']!;
