@@ -6,7 +6,7 @@ import { SettingError, settingsFrom } from './service-settings.js';
 
 async function main(): Promise<void> {
   const settings = settingsFrom(process.env);
-  const logger = new ConsoleLogger({ logLevels: [...settings.logLevels], colors: process.stdout.isTTY });
+  const logger = new ConsoleLogger({ logLevels: [...settings.logLevels], colors: process.stdout.isTTY === true });
   const app = await NestFactory.create(AppModule.forSettings(settings), { logger });
   app.enableShutdownHooks();
   await app.listen(settings.port, settings.host);

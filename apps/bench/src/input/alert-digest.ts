@@ -21,9 +21,24 @@ export class AlertDigest {
   checksum = 0;
 
   add({ id, lastTemperature, temperature, timestamp }: Alert): void {
+    this.#add(`${id},${lastTemperature},${temperature},${timestamp}`);
+  }
+
+  /** Adds an alert as it was sent. What cannot be read counts as an alert that no model has. */
+  addJson(text: string): void {
+    let alert: Alert;
+    try {
+      alert = JSON.parse(text) as Alert;
+    } catch {
+      this.#add(text);
+      return;
+    }
+    this.add(alert);
+  }
+
+  #add(text: string): void {
     this.count++;
-    const text = Buffer.from(`${id},${lastTemperature},${temperature},${timestamp}`, 'utf8');
-    this.checksum = (this.checksum + crc32(text)) >>> 0;
+    this.checksum = (this.checksum + crc32(Buffer.from(text, 'utf8'))) >>> 0;
   }
 
   equals(other: AlertDigest): boolean {

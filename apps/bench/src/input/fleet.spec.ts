@@ -61,6 +61,16 @@ describe('the digest of alerts', () => {
     expect(digest(alert).equals(digest(other))).toBe(false);
   });
 
+  it('takes alerts as they were sent, and counts what cannot be read as wrong', () => {
+    const sent = new AlertDigest();
+    sent.addJson('{"id":"sensor_1","lastTemperature":35.80,"temperature":47.1,"timestamp":1547718199}');
+    expect(sent.equals(digest(alert))).toBe(true);
+    const damaged = new AlertDigest();
+    damaged.addJson('"lastTemperature":35.8,"temp');
+    expect(damaged.count).toBe(1);
+    expect(damaged.equals(digest(alert))).toBe(false);
+  });
+
   it('is that of a plain reading of the lines', () => {
     const last = new Map<string, number>();
     const made = new AlertDigest();

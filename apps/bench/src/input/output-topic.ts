@@ -1,5 +1,5 @@
 import type { Log, TopicPartition } from '@weir/core';
-import { type Alert, AlertDigest } from './alert-digest.js';
+import { AlertDigest } from './alert-digest.js';
 import { places } from './input-topic.js';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -23,7 +23,7 @@ export async function readAlerts(log: Log, topic: string, partitions: number): P
         await new Promise<void>((resolve) => (wake = resolve));
         continue;
       }
-      for (let row = 0; row < chunk.records.count; row++) digest.add(JSON.parse(chunk.records.value(row)!.toString('utf8')) as Alert);
+      for (let row = 0; row < chunk.records.count; row++) digest.addJson(chunk.records.value(row)!.toString('utf8'));
       if (chunk.nextOffset >= left.get(chunk.partition)!) left.delete(chunk.partition);
     }
   } finally {

@@ -23,7 +23,7 @@ describe('the figures of a peer', () => {
 });
 
 describe('the report of a scenario', () => {
-  const lines = comparisonReport('1,000 keys', 100, [
+  const lines = comparisonReport('1,000 keys', 100, 150, [
     { peer: 'bare', runs: [run(1_000, 1_000)] },
     { peer: 'weir', runs: [run(2_000, 1_500)] },
     { peer: 'other', runs: [run(2_000, 1_500, false)] },
@@ -32,6 +32,10 @@ describe('the report of a scenario', () => {
   it('compares weir with every other peer', () => {
     expect(lines).toContain('weir / bare: 0.50 of its records/s, 1.50 of its CPU');
     expect(lines).toContain('weir / other: 1.00 of its records/s, 1.00 of its CPU');
+  });
+
+  it('says whose runs were too short for their records/s to mean much', () => {
+    expect(lines.find((line) => line.startsWith('note:'))).toContain('runs of bare took less than 10 checkpoints');
   });
 
   it('says loudly whose alerts are not the model\'s', () => {

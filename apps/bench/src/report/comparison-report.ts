@@ -1,10 +1,12 @@
 import { type PeerFigures, summarize, type Summary } from './figures.js';
 import { megabytes, table, whole } from './table.js';
 
+/** Runs shorter than this many intervals are said to be. */
+const FEWEST_INTERVALS = 10;
 const HEAD = ['peer', 'records/s', '(least to most)', 'CPU s/million', '(least to most)', 'peak RSS MB', 'alerts'];
 
 /** What is printed of a scenario: a table of the peers, then how Weir compares with each. Lines. */
-export function comparisonReport(title: string, expectedAlerts: number, figures: readonly PeerFigures[]): string[] {
+export function comparisonReport(title: string, expectedAlerts: number, intervalMs: number, figures: readonly PeerFigures[]): string[] {
   const summaries = figures.map(summarize);
   const rows = summaries.map((summary) => [
     summary.peer,
@@ -15,7 +17,14 @@ export function comparisonReport(title: string, expectedAlerts: number, figures:
     megabytes(summary.peakRssBytes),
     summary.isCorrect ? `${whole(summary.alerts)}, all as the model` : `${whole(summary.alerts)}, WRONG: the model has ${whole(expectedAlerts)}, or others`,
   ]);
-  return ['', title, ...table(HEAD, rows), ...ratios(summaries)];
+  return ['', title, ...table(HEAD, rows), ...ratios(summaries), ...steps(figures, intervalMs)];
+}
+
+/** A run ends with a checkpoint, so its length comes in steps of the interval. */
+function steps(figures: readonly PeerFigures[], intervalMs: number): string[] {
+  const short = figures.filter(({ runs }) => runs.some(({ elapsedMs }) => elapsedMs < FEWEST_INTERVALS * intervalMs)).map(({ peer }) => peer);
+  if (short.length === 0) return [];
+  return [`note: runs of ${short.join(' and ')} took less than ${FEWEST_INTERVALS} checkpoints, so their records/s come in coarse steps; compare CPU, or take more --records`];
 }
 
 function ratios(summaries: readonly Summary[]): string[] {

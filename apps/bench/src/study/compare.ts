@@ -50,7 +50,7 @@ export async function compare(options: BenchOptions, brokers: readonly string[])
       const figures = await measure(session, options, scenario, input, peersOf(scenario));
       const expectedAlerts = input.expected.count;
       all.push({ scenario, expectedAlerts, peers: figures });
-      console.log(comparisonReport(scenario.title, expectedAlerts, figures).join('\n'));
+      console.log(comparisonReport(scenario.title, expectedAlerts, options.intervalMs, figures).join('\n'));
     }
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ options, scenarios: all }, undefined, 2)}\n`);
     return all.every(({ peers: each }) => each.every((figures) => summarize(figures).isCorrect));

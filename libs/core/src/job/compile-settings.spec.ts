@@ -51,7 +51,7 @@ describe('settings that are left out', () => {
 });
 
 describe('compiled settings', () => {
-  it('are frozen through and through, and the user’s are left as they were', () => {
+  it("are frozen through and through, and the user's are left as they were", () => {
     const given = { applicationId: 'app', checkpointing: { interval: 100 }, state: {} };
     const compiled = compileSettings(given);
     for (const part of [compiled, compiled.checkpointing, compiled.restartStrategy, compiled.state]) expect(Object.isFrozen(part)).toBe(true);

@@ -9,7 +9,6 @@ import { Signal } from '../task/signal.js';
 import type { Task, TaskHost } from '../task/task.js';
 import type { TaskPlan } from '../task/task-plan.js';
 import type { TaskStatus } from '../task/task-status.js';
-import type { JobGraph } from '../topology/graph.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
 import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';
@@ -17,7 +16,7 @@ import { changelogTopic, groupId } from './internal-topics.js';
 import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
 import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
-import { cutGraph } from './cut-graph.js';
+import { cutGraph, type SubTopology } from './cut-graph.js';
 import { type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
 import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
 import { ensureChangelog, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
@@ -37,7 +36,7 @@ export const createJob: CreateJob = (name, definition, settings, ports) => {
   const compiled = compileSettings(settings);
   const builder = new GraphBuilder(name);
   definition.define(builder);
-  return new StreamJob(name, builder.build(), compiled, ports);
+  return new StreamJob(name, cutGraph(builder.build()), compiled, ports);
 };
 
 /** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
@@ -64,7 +63,7 @@ class StreamJob implements Job {
 
   constructor(
     readonly name: string,
-    private readonly graph: JobGraph,
+    private readonly subTopologies: readonly SubTopology[],
     private readonly settings: CompiledSettings,
     private readonly ports: JobPorts,
   ) {
@@ -130,12 +129,11 @@ class StreamJob implements Job {
   }
 
   async #startUp(): Promise<void> {
-    const { ports, graph } = this;
+    const { ports, subTopologies } = this;
     const topics = this.#topicsHost();
     const log = await untilReached(topics, () => ports.log.open({ clock: ports.clock, clientId: this.settings.applicationId }));
     if (log === undefined) return;
     this.#log = log;
-    const subTopologies = cutGraph(graph);
     const sources = await waitForInputs(log, [...new Set(subTopologies.flatMap(({ sources: own, broadcasts }) => [...own, ...broadcasts].map((source) => source.topic.topic)))], topics);
     if (sources === undefined) return;
     const context: PlanContext = { job: this.name, settings: this.settings, incarnation: FIRST_LIFE };

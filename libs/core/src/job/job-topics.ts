@@ -22,13 +22,15 @@ const RETRY_MS = 1_000;
 
 /** Does `act` until it succeeds, as long as the log cannot be reached; undefined if canceled. */
 export async function untilReached<T>(host: TopicsHost, act: () => Promise<T>): Promise<T | undefined> {
+  let waited = false;
   while (!host.isCanceled()) {
     try {
       const result = await act();
-      host.onWaiting(undefined);
+      if (waited) host.onWaiting(undefined);
       return result;
     } catch (thrown) {
       if (!isWeirError(thrown, 'retry')) throw thrown;
+      waited = true;
       host.onWaiting(`waiting for the log: ${thrown.message}`);
     }
     await sleep(host.clock, RETRY_MS);
@@ -38,15 +40,17 @@ export async function untilReached<T>(host: TopicsHost, act: () => Promise<T>): 
 
 /** Descriptions of the inputs, once all exist; undefined if canceled. */
 export async function waitForInputs(log: Log, names: readonly string[], host: TopicsHost): Promise<ReadonlyMap<string, TopicDescription> | undefined> {
+  let waited = false;
   while (!host.isCanceled()) {
     const found = await untilReached(host, () => Promise.all(names.map((name) => log.describeTopic(name))));
     if (found === undefined) return undefined;
     const missing = names.filter((_, i) => found[i] === undefined);
     if (missing.length === 0) {
-      host.onWaiting(undefined);
+      if (waited) host.onWaiting(undefined);
       return new Map(names.map((name, i) => [name, found[i]!]));
     }
     const which = missing.map((name) => `"${name}"`).join(', ');
+    waited = true;
     host.onWaiting(`waiting for input topic ${which}, which does not exist yet: create it, and the job goes on by itself`);
     await sleep(host.clock, RETRY_MS);
   }

@@ -109,8 +109,8 @@ describe('a restore', () => {
 
   it('follows what was read, not the last record: it ends in markers, aborted batches and compacted rows (trap 1)', async () => {
     const rig = new Rig(0, 50);
-    const restored = await rig.run([chunk(0, [row('a'), EPOCH_ROW], 20), chunk(20, [], 35), chunk(35, [], 50)]);
-    expect(restored!.store.position!.offset).toBe(50);
+    const restored = await rig.run([chunk(0, [row('a'), EPOCH_ROW], 20), chunk(20, [], 35), chunk(35, [row('b')], 40), chunk(40, [], 50)]);
+    expect([restored!.store.position!.offset, restored!.store.get(Buffer.from('b'))]).toEqual([50, Buffer.from('v')]);
   });
 
   it('of an emptied changelog says in the store that it was seen', async () => {

@@ -61,7 +61,7 @@ describe('the start of a task', () => {
 
   it('ends where the permit is refused, with what was opened closed', async () => {
     const tasks = new LiveTasks(counting, ONE);
-    const fenced = new WeirError('fenced', 'NOT_OURS', 'The task is another replica’s.');
+    const fenced = new WeirError('fenced', 'NOT_OURS', "The task is another replica's.");
     tasks.host.ownership.permit = () => Promise.reject(fenced);
     const { ended, writer } = await tasks.start();
     expect(await ended).toEqual({ type: 'failed', error: fenced });
