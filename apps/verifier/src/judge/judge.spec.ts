@@ -92,7 +92,7 @@ describe('the judge', () => {
     const logOf = (key: Buffer): SeenRecord[] => run.changelog.find((log) => log.some((record) => record.key!.equals(key)))!;
     const log = logOf(first);
     const last = log.findLastIndex((record) => record.key!.equals(first));
-    log[last] = withValue(log[last]!, Buffer.alloc(8, 1));
+    log[last] = withValue(log[last]!, Buffer.concat([Buffer.from([0]), Buffer.alloc(8, 1)]));
     const other = logOf(second);
     const gone = other.findLastIndex((record) => record.key!.equals(second));
     other[gone] = { ...other[gone]!, value: null };

@@ -50,6 +50,9 @@ export interface Verdict {
   readonly samples: readonly Violation[];
 }
 
+/** A stored value begins with a byte that says whether it can expire: 0 says that it cannot. */
+const HEADER_BYTES = 1;
+const PLAIN = 0;
 /** The job's one state: operator and state names of apps/temperature-alerts. */
 const LAST_TEMPERATURE = stateIdOf('temperature-change', 'last-temperature');
 
@@ -136,14 +139,14 @@ export class Judge {
     const where = `${key} in changelog partition ${task}`;
     const sensor = this.#model.sensors.get(key);
     const bytes = Buffer.from(key, 'utf8');
-    if (stateId !== LAST_TEMPERATURE || value.length !== 8 || sensor === undefined) {
+    if (stateId !== LAST_TEMPERATURE || value.length !== HEADER_BYTES + 8 || value[0] !== PLAIN || sensor === undefined) {
       this.violations.add(
         'state-wrong',
         `${where}: state ${stateId} of ${value.length} bytes, for ${sensor === undefined ? 'a sensor without readings' : 'a known sensor'}`,
       );
       return;
     }
-    const stored = value.readDoubleBE(0);
+    const stored = value.readDoubleBE(HEADER_BYTES);
     if (stored !== sensor.last) this.violations.add('state-wrong', `${where}: ${stored}, and the model says ${sensor.last}`);
     const group = keyGroupOf(bytes, 0, bytes.length, this.options.maxParallelism);
     const owner = (this.#partitionOf.get(key) ?? 0) % this.options.tasks;

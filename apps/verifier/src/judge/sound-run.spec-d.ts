@@ -63,8 +63,8 @@ export class SoundRun {
   #commit(): void {
     for (let task = 0; task < TASKS; task++) {
       for (const id of this.#dirty[task]!) {
-        const value = Buffer.alloc(8);
-        value.writeDoubleBE(this.#last.get(id)!);
+        const value = Buffer.alloc(9);
+        value.writeDoubleBE(this.#last.get(id)!, 1);
         this.#change(task, storedKey(id), value);
       }
       this.#dirty[task]!.clear();
