@@ -88,6 +88,9 @@ export type StateDescriptor =
   | ReducingStateDescriptor<unknown>
   | AggregatingStateDescriptor<unknown, unknown, unknown>;
 
+/** Kinds of operator state, which belongs to no key (operator-state.ts). */
+export type OperatorStateKind = 'operator-list' | 'operator-union-list' | 'broadcast';
+
 export type StateKind = StateDescriptor['kind'];
 
 /** One value per key, Flink's ValueState. With a default, reading always gives a value. */

@@ -40,8 +40,6 @@ export interface BroadcastState<K, V> extends ReadOnlyBroadcastState<K, V> {
   clear(): void;
 }
 
-export type OperatorStateKind = 'operator-list' | 'operator-union-list' | 'broadcast';
-
 /** Declares a list whose elements are dealt out over the tasks when their number changes. */
 export interface OperatorListDescriptor<T> {
   readonly kind: 'operator-list' | 'operator-union-list';

@@ -1,7 +1,6 @@
 import { errors } from '../errors/errors.js';
 import type { PartitionerName } from '../model/partitioner.js';
-import type { StateKind } from './descriptors.js';
-import type { OperatorStateKind } from './operator-state.js';
+import type { OperatorStateKind, StateKind } from './descriptors.js';
 
 /**
  * What a task's changelog says of the states in it: enough to refuse a job that would read them wrongly. Kept under a reserved key, and

@@ -82,7 +82,7 @@ describe('records behind keyBy', () => {
     rig.feed([{ value: 'a' }, { value: 'a' }]);
     expect(rig.out).toEqual(['out-0 a=first 0', 'out-0 a=first 1', 'out2-0 a=second 10', 'out2-0 a=second 11']);
     expect(rig.store.reads.map((keys) => keys.length)).toEqual([2]);
-    expect(rig.pipeline.pendingChanges).toBe(1);
+    expect(rig.pipeline.pendingChanges).toBe(2);
   });
 
   it('go through two keyBys in a chain, each with the state and the key of its own', () => {
