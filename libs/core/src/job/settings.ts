@@ -31,7 +31,7 @@ export interface CheckpointingSettings {
   readonly timeout?: number | undefined;
   /** Milliseconds between the end of a checkpoint and the next. Default 0. */
   readonly minPause?: number | undefined;
-  /** Milliseconds after which the log itself aborts a transaction; tasks commit at half of it at the latest. Default 60000. */
+  /** Milliseconds after which the log itself aborts a transaction, which is open only while a task commits. Default 60000. */
   readonly transactionTimeout?: number | undefined;
 }
 
