@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { memory, rocksdb } from '@weir/storage';
+import { SimulatedDisk } from '@weir/testing';
 import fc from 'fast-check';
 import { incarnation, taskIndex } from '../model/brands.js';
 import type { StateBackendFactory, StateStore } from '../ports/state-backend.js';
@@ -26,16 +23,7 @@ const backendStores =
 
 const STORES: readonly (readonly [name: string, runs: number, stores: Stores])[] = [
   ['a Map', 400, (use) => use(async () => new FakeStore())],
-  ['memory', 60, backendStores(memory())],
-  [
-    'rocksdb',
-    20,
-    async (use) => {
-      const dir = await mkdtemp(join(tmpdir(), 'weir-programs-'));
-      await backendStores(rocksdb({ dir }))(use);
-      await rm(dir, { recursive: true, force: true });
-    },
-  ],
+  ['the simulated disk', 60, backendStores(new SimulatedDisk().connect())],
 ];
 
 describe('any program of state operations on any keys', () => {
