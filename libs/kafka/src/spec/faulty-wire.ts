@@ -14,6 +14,8 @@ export interface SentRequest {
   readonly api: string;
   readonly node: number;
   readonly body: Buffer;
+  /** What the cluster answered; undefined if it was not asked, or the answer was lost. */
+  answer?: Buffer;
 }
 
 /** A wire between this library and a real cluster that specs put faults into. */
@@ -33,7 +35,7 @@ export class FaultyWire implements Wire {
   }
 
   async send(node: number, role: Role, api: Api, body: readonly Buffer[], timeoutMs?: number): Promise<Buffer> {
-    const request = { api: api.name, node, body: Buffer.concat(body) };
+    const request: SentRequest = { api: api.name, node, body: Buffer.concat(body) };
     this.requests.push(request);
     const fault = this.fault(request);
     const context = { api: api.name, broker: `${node}`, problem: 'a fault of the spec' };
@@ -42,7 +44,8 @@ export class FaultyWire implements Wire {
     if (fault === 'late') this.#late.push(() => this.inner.send(node, 'control', api, [request.body]));
     if (fault === 'reply lost') await this.inner.send(node, role, api, body, timeoutMs);
     if (fault !== undefined) throw errors.replyLost(context);
-    return this.inner.send(node, role, api, body, timeoutMs);
+    request.answer = await this.inner.send(node, role, api, body, timeoutMs);
+    return request.answer;
   }
 
   /** Delivers the requests that were late; returns what the log answered to them. */

@@ -25,6 +25,10 @@ const refusal = (promise: Promise<unknown>): Promise<unknown> =>
 const endings = (): string[] =>
   client.wire.requests.filter(({ api }) => api === 'EndTxn').map(({ body }) => (body.at(-1) === 1 ? 'commit' : 'abort'));
 
+/** How often a producer was given: a coordinator that is still loading, or busy with the last transaction, is asked again. */
+const producersGiven = (): number =>
+  client.wire.requests.filter(({ api, answer }) => api === APIS.initProducerId.name && answer?.readInt16BE(4) === 0).length;
+
 describe('trap 2: a commit whose answer is lost', () => {
   it('resolves, is there once, and the producer is renewed before its next transaction', async () => {
     const writer = await client.writer();
@@ -35,11 +39,11 @@ describe('trap 2: a commit whose answer is lost', () => {
     // Two answers are lost, so it asks three times; more often while the coordinator is still busy with the first.
     expect(endings().length).toBeGreaterThanOrEqual(3);
     expect(new Set(endings())).toEqual(new Set(['commit']));
-    expect(client.wire.count(APIS.initProducerId)).toBe(1);
+    expect(producersGiven()).toBe(1);
     const second = writer.begin();
-    expect(client.wire.count(APIS.initProducerId)).toBe(1);
+    expect(producersGiven()).toBe(1);
     await append(second, 'second');
-    expect(client.wire.count(APIS.initProducerId)).toBe(2);
+    expect(producersGiven()).toBe(2);
     await second.commit();
     expect(await client.values(topic)).toEqual(['first', 'second']);
   });
@@ -104,11 +108,11 @@ describe('an append whose answer is lost', () => {
     const [result] = await transaction.append([{ topic, partition: 0, records: rows('a', 'b') }]);
     expect(result).toMatchObject({ firstOffset: 0, nextOffset: 2 });
     await transaction.commit();
-    const inits = client.wire.count(APIS.initProducerId);
+    const inits = producersGiven();
     const next = writer.begin();
     await append(next, 'c');
     await next.commit();
-    expect(client.wire.count(APIS.initProducerId)).toBe(inits + 1);
+    expect(producersGiven()).toBe(inits + 1);
     expect(await client.values(topic)).toEqual(['a', 'b', 'c']);
   });
 
