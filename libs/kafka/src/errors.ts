@@ -154,6 +154,13 @@ export const errors = defineErrors({
       detail: 'Compacted topic cannot accept message without key',
     },
   }),
+  appendUncertain: error({
+    code: 'KAFKA_APPEND_UNCERTAIN',
+    kind: 'retry',
+    message: (c: { act: string; problem: string }) => `${c.act} outside of a transaction failed: ${c.problem}. Its records may be there, or not.`,
+    advice: 'Check the state of the cluster; the caller appends again.',
+    example: { act: 'Produce', problem: 'no success within 30000 ms, the last answer was NOT_ENOUGH_REPLICAS (19)' },
+  }),
   transactionFailed: error({
     code: 'KAFKA_TRANSACTION_FAILED',
     kind: 'restart-task',

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Log,
+  type LogAppender,
   type LogContext,
   type LogFactory,
   type LogReader,
@@ -21,6 +22,7 @@ import { errors } from './errors.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { KafkaReader } from './fetch/reader.js';
 import { checkOptions, type KafkaOptions, type KafkaSettings } from './options.js';
+import { KafkaAppender } from './transaction/kafka-appender.js';
 import { KafkaWriter } from './transaction/kafka-writer.js';
 import { Producer } from './transaction/producer.js';
 import { TopicLimits } from './transaction/batch-limits.js';
@@ -111,6 +113,14 @@ class KafkaLog implements Log {
     const writer = new KafkaWriter(parts, (closed) => this.#writers.delete(closed));
     this.#writers.add(writer);
     return writer;
+  }
+
+  async openAppender(): Promise<LogAppender> {
+    this.#checkOpen('openAppender');
+    const slot = this.#openedWriters++ % this.settings.produceConnections;
+    const appender = new KafkaAppender(this.#cluster, this.settings, this.#limits, `produce-${slot}`);
+    await appender.open();
+    return appender;
   }
 
   #checkOpen(act: string): void {

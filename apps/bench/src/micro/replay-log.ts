@@ -1,5 +1,5 @@
 import {
-  type Append, type AppendResult, type Log, type LogChunk, type LogFactory, type LogReader, type LogTransaction, type LogWriter, offset,
+  type Append, type AppendResult, type Log, type LogAppender, type LogChunk, type LogFactory, type LogReader, type LogTransaction, type LogWriter, offset,
   type PartitionEnds, type ReaderOptions, type RecordColumns, type StateBackendFactory, type StateStore, type StorePosition,
   type TopicDescription, type TopicPartition,
 } from '@weir/core';
@@ -55,6 +55,10 @@ class ReplayLog implements Log {
 
   openWriter({ transactionalId }: { readonly transactionalId: string }): Promise<LogWriter> {
     return Promise.resolve({ transactionalId, begin: () => NOWHERE, close: () => Promise.resolve() });
+  }
+
+  openAppender(): Promise<LogAppender> {
+    return Promise.resolve({ append: (appends) => NOWHERE.append(appends), close: () => Promise.resolve() });
   }
 
   close(): Promise<void> {

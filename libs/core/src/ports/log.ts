@@ -54,6 +54,12 @@ export interface Log {
    */
   openWriter(options: WriterOptions): Promise<LogWriter>;
 
+  /**
+   * Opens a way to append outside of transactions.
+   * @throws WeirError `retry` if the log cannot be reached
+   */
+  openAppender(): Promise<LogAppender>;
+
   /** Ends all readers and writers; open transactions are left to their owners' successors. Later calls reject with `restart-task` LOG_CLOSED. */
   close(): Promise<void>;
 }
@@ -147,6 +153,20 @@ export interface LogWriter {
    */
   begin(): LogTransaction;
   /** Stops using the id; an open transaction is aborted if the log can be reached. */
+  close(): Promise<void>;
+}
+
+/** Appends outside of transactions: nobody is fenced, and what was acknowledged can be read at once. */
+export interface LogAppender {
+  /**
+   * Sends records; resolves once all in-sync replicas have them, in the order of `appends`. Appends are carried out in the order of the
+   * calls, so records of one partition keep it. What was given must not change until the promise settles. A lost answer is asked for
+   * again, and no record is there twice for it.
+   * @throws WeirError `retry` if the log could not be reached for long: the records may be there, or not, or come later; `invalid` if the
+   *   log will never take them
+   */
+  append(appends: readonly Append[]): Promise<readonly AppendResult[]>;
+  /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -85,6 +85,10 @@ export class FakeLog implements Log {
     return writer;
   }
 
+  openAppender(): never {
+    throw new Error('no spec appends outside of transactions');
+  }
+
   async close(): Promise<void> {
     this.closed = true;
   }

@@ -6,14 +6,14 @@ import type { KafkaSettings } from '../options.js';
 import { Backoff } from '../wire/backoff.js';
 import type { Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isFenced, isPassing, isStaleLeader } from '../wire/error-codes.js';
-import { APIS } from '../wire/wire.js';
-import type { Producer } from './producer.js';
+import { APIS, type Role } from '../wire/wire.js';
 import type { BatchLimits } from './batch-limits.js';
-import { decodeProduce, encodeProduce, type ProduceResult } from './transaction-messages.js';
+import type { PartitionSequences } from './partition-sequences.js';
+import { decodeProduce, encodeProduce, type ProducerIdentity, type ProduceResult } from './transaction-messages.js';
 
 /**
  * Appender: brings the records of one `append` to the leaders of their partitions. It owns batches on their way, their order and
- * their retries. It does not own the transaction: partitions were added to it before.
+ * their retries. It does not own the transaction, if there is one: partitions were added to it before.
  *
  * Rounds, until every batch is acknowledged:
  *  1. Per partition take the batches that are not acknowledged, then cut new ones, up to WINDOW in all.
@@ -24,7 +24,7 @@ import { decodeProduce, encodeProduce, type ProduceResult } from './transaction-
  *     that it already has, as long as it is one of the last five (hence WINDOW).
  *
  * Invariants:
- * - D1. A batch keeps its bytes, and so its sequence number, until it is acknowledged or the transaction has failed.
+ * - D1. A batch keeps its bytes, and so its sequence number, until it is acknowledged or the append has failed.
  * - D2. Batches of a partition are sent in the order of their sequence numbers; one behind a batch that failed in the same round may be
  *   answered with OUT_OF_ORDER_SEQUENCE_NUMBER, and is sent again behind it.
  * - D3. The first batch of a producer for a partition goes alone. A leader that knows nothing of the producer takes any sequence number
@@ -36,6 +36,22 @@ const WINDOW = 4;
 const REQUEST_BYTES = 4 * 1024 * 1024;
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
+
+/** In whose name batches are written. */
+export interface BatchProducer {
+  /** Null outside of transactions. */
+  readonly transactionalId: string | null;
+  readonly identity: ProducerIdentity;
+  readonly sequences: PartitionSequences;
+  /** The connections that this producer uses. */
+  readonly role: Role;
+  /** A batch may still be on its way, or its sequence number is used up: the identity must be renewed before it writes again. */
+  taint(): void;
+  /** Takes note that it was fenced. @returns the error to throw */
+  fence(act: string, code: number): WeirError;
+  /** What to throw for a failure after which nothing is certain but that the identity must be renewed. */
+  failed(act: string, problem: string, cause?: unknown): WeirError;
+}
 
 interface Batch {
   readonly append: number;
@@ -75,7 +91,7 @@ export class Appender {
 
   constructor(
     private readonly cluster: Cluster,
-    private readonly producer: Producer,
+    private readonly producer: BatchProducer,
     private readonly settings: KafkaSettings,
     private readonly appends: readonly Append[],
     limits: ReadonlyMap<string, BatchLimits>,
@@ -101,10 +117,10 @@ export class Appender {
 
   #batchProducer({ name }: Lane): Parameters<typeof encodeBatch>[4] {
     const { producerId, producerEpoch } = this.producer.identity;
-    return { producerId, producerEpoch, sequence: this.producer.sequence(name), transactional: true };
+    return { producerId, producerEpoch, sequence: this.producer.sequences.next(name), transactional: this.producer.transactionalId !== null };
   }
 
-  /** @param withinMs how long the batches may take in all; after it the transaction has failed */
+  /** @param withinMs how long the batches may take in all; after it the append has failed */
   async run(withinMs: number): Promise<readonly AppendResult[]> {
     const { clock } = this.cluster;
     const started = clock.monotonic();
@@ -125,7 +141,7 @@ export class Appender {
       if (afterMs >= withinMs || this.cluster.isClosed) {
         this.producer.taint();
         const problem = `no success within ${afterMs} ms, the last answer was ${this.#last}`;
-        throw errors.transactionFailed({ transactionalId: this.producer.transactionalId, act: 'Produce', problem });
+        throw this.producer.failed('Produce', problem);
       }
       await backoff.pause();
     }
@@ -146,12 +162,12 @@ export class Appender {
 
   /** Step 1. @returns whether the lane has anything to send */
   #fill(lane: Lane): boolean {
-    const window = this.producer.isEstablished(lane.name) ? WINDOW : 1; // D3
+    const window = this.producer.sequences.isEstablished(lane.name) ? WINDOW : 1; // D3
     while (lane.pending.length < window && lane.left.length > 0) {
       const append = lane.left[0]!;
       const { records } = this.appends[append]!;
       const { bytes, rows } = this.#cut(lane, append);
-      this.producer.advance(lane.name, rows);
+      this.producer.sequences.advance(lane.name, rows);
       lane.pending.push({ append, bytes, rows });
       lane.row += rows;
       if (lane.row < records.count) continue;
@@ -224,10 +240,7 @@ export class Appender {
       results = decodeProduce(await answer);
     } catch (thrown) {
       if (!isWeirError(thrown, 'retry')) {
-        this.#failure ??= errors.transactionFailed(
-          { transactionalId: this.producer.transactionalId, act: 'Produce', problem: String(thrown) },
-          thrown,
-        );
+        this.#failure ??= this.producer.failed('Produce', String(thrown), thrown);
         return false;
       }
       // The batches may have arrived; they are sent again as they are (D1), and a late copy is kept out of the next transaction.
@@ -255,7 +268,7 @@ export class Appender {
 
   #acknowledge(lane: Lane, batch: Batch, baseOffset: number): void {
     lane.pending = lane.pending.filter((other) => other !== batch);
-    this.producer.establish(lane.name);
+    this.producer.sequences.establish(lane.name);
     const leaderEpoch = this.cluster.leader(lane.topic, lane.partition)?.epoch ?? -1;
     const placed = (this.#placed[batch.append] ??= { firstOffset: baseOffset, nextOffset: baseOffset, leaderEpoch });
     placed.nextOffset = baseOffset + batch.rows;
@@ -263,7 +276,6 @@ export class Appender {
   }
 
   #judge(lane: Lane, { topic, partition, error, detail }: ProduceResult, behindFailed: boolean): void {
-    const { transactionalId } = this.producer;
     this.#last = codeName(error);
     if (isFenced(error)) this.#failure ??= this.producer.fence('Produce', error);
     else if (isStaleLeader(error)) this.cluster.forgetLeader(lane.topic, lane.partition);
@@ -273,7 +285,7 @@ export class Appender {
     else if (REFUSALS.has(error)) this.#failure ??= errors.appendRefused({ topic, partition, answer: codeName(error), detail });
     else {
       const problem = `${partitionName(topic, partition)} answered ${codeName(error)}${detail === '' ? '' : `: ${detail}`}`;
-      this.#failure ??= errors.transactionFailed({ transactionalId, act: 'Produce', problem });
+      this.#failure ??= this.producer.failed('Produce', problem);
     }
   }
 }

@@ -131,3 +131,28 @@ describe('an append', () => {
     },
   );
 });
+
+describe('an appender outside of transactions', () => {
+  it('has its records there once, in order, although answers are lost', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic();
+    const appender = await client.log.openAppender();
+    await appender.append([{ topic, partition: 0, records: rows('a') }]);
+    client.wire.strike(APIS.produce, 'reply lost', 2);
+    await appender.append([{ topic, partition: 0, records: rows('b', 'c') }]);
+    await appender.append([{ topic, partition: 0, records: rows('d') }]);
+    expect(await client.values(topic)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('goes on with a new identity after an append that failed', async () => {
+    client = new ClusterClient({ requestTimeoutMs: 1_000 });
+    const topic = await client.topic();
+    const appender = await client.log.openAppender();
+    await appender.append([{ topic, partition: 0, records: rows('a') }]);
+    client.wire.strike(APIS.produce, 'unreachable', Infinity);
+    await expect(appender.append([{ topic, partition: 0, records: rows('lost') }])).rejects.toMatchObject({ kind: 'retry', code: 'KAFKA_APPEND_UNCERTAIN' });
+    client.wire.fault = () => undefined;
+    await appender.append([{ topic, partition: 0, records: rows('b') }]);
+    expect(await client.values(topic)).toEqual(['a', 'b']);
+  });
+});

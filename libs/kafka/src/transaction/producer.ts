@@ -13,6 +13,8 @@ import type { Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isFenced, isPassing, isRefused, isStaleCoordinator, isStaleMember } from '../wire/error-codes.js';
 import type { CoordinatorKind } from '../wire/metadata-messages.js';
 import { APIS, type Api, type Role } from '../wire/wire.js';
+import type { BatchProducer } from './appender.js';
+import { PartitionSequences } from './partition-sequences.js';
 import {
   NO_PRODUCER,
   decodeAddPartitions,
@@ -39,22 +41,19 @@ import {
  *   epoch is raised, so that a late copy is refused and can neither end that transaction nor write into it.
  * - P2. Raising passes the present identity on. Should another writer have taken the id over meanwhile, the answer is `fenced`; a plain
  *   InitProducerId would fence that rightful owner instead.
- * - P3. Sequence numbers of a partition follow each other within an identity and begin at 0 with each new one; they wrap at 2^31.
+ * - P3. Sequence numbers begin anew with each identity (partition-sequences.ts).
  * - P4. Once fenced, always fenced: every later call says so without asking.
  */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
-const SEQUENCE_LIMIT = 2 ** 31;
 
 /** What an answer means: `done`, try again (and why), or an error to throw. */
 type Verdict = 'done' | { readonly again: string } | { readonly error: WeirError };
 
-export class Producer {
+export class Producer implements BatchProducer {
   readonly transactionalId: string;
+  readonly sequences = new PartitionSequences();
   #identity: ProducerIdentity = NO_PRODUCER;
-  readonly #sequences = new Map<string, number>();
-  /** Partitions that have acknowledged something of this identity. */
-  readonly #established = new Set<string>();
   #tainted = false;
   #fenced: WeirError | undefined;
   #abandoned = false;
@@ -88,25 +87,6 @@ export class Producer {
     this.#tainted = true;
   }
 
-  /** The sequence number of the next record of a partition. */
-  sequence(partition: string): number {
-    return this.#sequences.get(partition) ?? 0;
-  }
-
-  /** Uses up the next sequence numbers of a partition, one for each of `records` (P3). */
-  advance(partition: string, records: number): void {
-    this.#sequences.set(partition, (this.sequence(partition) + records) % SEQUENCE_LIMIT);
-  }
-
-  /** Whether the leader of a partition knows this identity, so that it refuses what is out of order. */
-  isEstablished(partition: string): boolean {
-    return this.#established.has(partition);
-  }
-
-  establish(partition: string): void {
-    this.#established.add(partition);
-  }
-
   /** Claims the transactional id: ends the open transaction of every older writer, and waits until it has ended. */
   claim(): Promise<void> {
     return this.#init(NO_PRODUCER, this.requestTimeoutMs);
@@ -138,8 +118,7 @@ export class Producer {
     );
     this.#identity = next;
     this.#tainted = false;
-    this.#sequences.clear(); // P3
-    this.#established.clear();
+    this.sequences.clear(); // P3
   }
 
   async addPartitions(partitions: readonly TopicPartition[], withinMs: number): Promise<void> {
@@ -241,7 +220,11 @@ export class Producer {
       const detail = code === CODE.INVALID_TRANSACTION_TIMEOUT ? tooLong : '';
       return { error: errors.callRefused({ act, object: transactionalId, answer: codeName(code), detail }) };
     }
-    return { error: errors.transactionFailed({ transactionalId, act, problem: codeName(code) }) };
+    return { error: this.failed(act, codeName(code)) };
+  }
+
+  failed(act: string, problem: string, cause?: unknown): WeirError {
+    return errors.transactionFailed({ transactionalId: this.transactionalId, act, problem }, cause);
   }
 
   /** Takes note that this writer was fenced (P4). @returns the error to throw */

@@ -19,7 +19,8 @@ export interface PartitionError extends TopicPartition {
   readonly error: number;
 }
 
-export function encodeInitProducerId(transactionalId: string, timeoutMs: number, current: ProducerIdentity): readonly Buffer[] {
+/** @param transactionalId null for a producer without transactions */
+export function encodeInitProducerId(transactionalId: string | null, timeoutMs: number, current: ProducerIdentity): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.initProducerId.flexible);
   return out.string(transactionalId).int32(timeoutMs).int64(current.producerId).int16(current.producerEpoch).tags().finish();
 }
@@ -115,7 +116,7 @@ export interface ProducedBatch extends TopicPartition {
 const ALL_IN_SYNC = -1;
 
 /** @param batches at most one of a partition */
-export function encodeProduce(transactionalId: string, timeoutMs: number, batches: readonly ProducedBatch[]): readonly Buffer[] {
+export function encodeProduce(transactionalId: string | null, timeoutMs: number, batches: readonly ProducedBatch[]): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.produce.flexible);
   out.string(transactionalId).int16(ALL_IN_SYNC).int32(timeoutMs);
   return out

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from '@jest/globals';
+import { appendingTests } from './log-appending.js';
 import { deletionTests } from './log-deletion.js';
 import { LogFixture, type LogHarness } from './log-harness.js';
 import { closingTests, fencingTests } from './log-ownership.js';
@@ -47,6 +48,7 @@ const GROUPS: readonly (readonly [string, readonly ConformanceTest[]])[] = [
   ['deletion', deletionTests],
   ['visibility', visibilityTests],
   ['writers', writerTests],
+  ['appenders', appendingTests],
   ['fencing', fencingTests],
   ['closing', closingTests],
 ];

@@ -2,7 +2,7 @@ import { isWeirError, type TopicPartition } from '@weir/core';
 import { errors } from '../errors.js';
 import type { SeededRandom } from '../seeded-random.js';
 
-/** The calls of a log client that a fault can strike. */
+/** The calls of a log client that a fault can strike; `publish` is an append outside of transactions. */
 export const LOG_CALLS = [
   'ensureTopics',
   'describeTopic',
@@ -11,6 +11,8 @@ export const LOG_CALLS = [
   'deleteRecords',
   'fetch',
   'openWriter',
+  'openAppender',
+  'publish',
   'append',
   'addOffsets',
   'commit',

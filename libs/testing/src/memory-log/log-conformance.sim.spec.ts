@@ -1,4 +1,4 @@
-import { isWeirError, type Log, type LogTransaction, type LogWriter } from '@weir/core';
+import { isWeirError, type Log, type LogAppender, type LogTransaction, type LogWriter } from '@weir/core';
 import { describeLogConformance, type LogHarness } from '../conformance/log.js';
 import { ManualClock } from '../manual-clock.js';
 import { LIFELIKE, type ClusterOptions } from './cluster-options.js';
@@ -37,6 +37,10 @@ function driven(log: Log, clock: ManualClock): Log {
     commit: () => drive(inner.commit()),
     abort: () => drive(inner.abort()),
   });
+  const appender = (inner: LogAppender): LogAppender => ({
+    append: (appends) => drive(inner.append(appends)),
+    close: () => drive(inner.close()),
+  });
   const writer = (inner: LogWriter): LogWriter => ({
     transactionalId: inner.transactionalId,
     begin: () => transaction(inner.begin()),
@@ -49,6 +53,7 @@ function driven(log: Log, clock: ManualClock): Log {
     epochEnd: (partition, leaderEpoch) => drive(log.epochEnd(partition, leaderEpoch)),
     deleteRecordsBefore: (partitions) => drive(log.deleteRecordsBefore(partitions)),
     openReader: (options) => log.openReader(options),
+    openAppender: async () => appender(await drive(log.openAppender())),
     openWriter: async (options) => writer(await drive(log.openWriter(options))),
     close: () => drive(log.close()),
   };

@@ -1,6 +1,7 @@
 import {
   offset,
   type Log,
+  type LogAppender,
   type LogContext,
   type LogReader,
   type LogWriter,
@@ -16,6 +17,7 @@ import {
 import { errors } from '../errors.js';
 import type { ClientChannel } from './client-channel.js';
 import type { LogCall } from './fault-plan.js';
+import { MemoryAppender } from './memory-appender.js';
 import { MemoryReader, type ReaderBroker } from './memory-reader.js';
 import { MemoryWriter, type WriterBroker } from './memory-writer.js';
 import type { PartitionLog } from './partition-log.js';
@@ -92,6 +94,11 @@ export class InMemoryLog implements Log {
     const writer = new MemoryWriter(identity, this.channel, this.broker);
     this.#writers.add(writer);
     return writer;
+  }
+
+  async openAppender(): Promise<LogAppender> {
+    await this.#call('openAppender', [], () => undefined);
+    return new MemoryAppender(this.channel, this.broker);
   }
 
   async close(): Promise<void> {

@@ -123,7 +123,7 @@ class MemoryTransaction implements LogTransaction {
         this.#sent = true;
         const outcome = await this.writer.request('append', packed, (request) => {
           const checked = packed.map(({ topic, partition, rows }) => {
-            this.#checkRows(topic, partition, rows);
+            checkRows(this.broker, topic, partition, rows);
             return { log: this.broker.log('append to', topic, partition), rows };
           });
           return this.broker.append(request, checked);
@@ -206,14 +206,15 @@ class MemoryTransaction implements LogTransaction {
     const fenced = isWeirError(cause, 'fenced') && cause.code !== STALE_GENERATION;
     this.#state = fenced ? { name: 'FENCED', cause } : { name: 'FAILED', cause };
   }
+}
 
-  #checkRows(topic: string, partition: number, rows: PackedRows): void {
-    const { maxMessageBytes, compacted } = this.broker.topicLimits(topic);
-    for (let row = 0; row < rows.columns.count; row++) {
-      const bytes = rowSize(rows, row, row + 1) + BATCH_OVERHEAD_BYTES;
-      if (bytes > maxMessageBytes) throw errors.recordTooLarge({ topic, partition, bytes, limit: maxMessageBytes });
-      if (compacted && rows.columns.key(row) === null) throw errors.keyRequired({ topic, partition, row });
-    }
+/** @throws WeirError `invalid` for a record that the topic does not take */
+export function checkRows(broker: Pick<WriterBroker, 'topicLimits'>, topic: string, partition: number, rows: PackedRows): void {
+  const { maxMessageBytes, compacted } = broker.topicLimits(topic);
+  for (let row = 0; row < rows.columns.count; row++) {
+    const bytes = rowSize(rows, row, row + 1) + BATCH_OVERHEAD_BYTES;
+    if (bytes > maxMessageBytes) throw errors.recordTooLarge({ topic, partition, bytes, limit: maxMessageBytes });
+    if (compacted && rows.columns.key(row) === null) throw errors.keyRequired({ topic, partition, row });
   }
 }
 
