@@ -36,7 +36,7 @@ export * from './topology/functions.js';
 export * from './topology/topic.js';
 export * from './state/operator-state.js';
 export type { TimerService } from './state/timer-service.js';
-export { type Aggregate, BroadcastStream, ConnectedStream, KeyedStream, ProcessedStream, Stream, type StreamBuilder } from './topology/stream-builder.js';
+export { type Aggregate, BroadcastStream, ConnectedStream, KeyedStream, ProcessedStream, Stream, type StreamBuilder, type TopicEntry } from './topology/stream-builder.js';
 export type { StateFunction } from './topology/functions-with-state.js';
 export * from './state/stored-key.js';
 export { type EpochInput, type EpochRecord, decodeEpochRecord } from './checkpoint/epoch-record.js';

@@ -143,8 +143,8 @@ export const errors = defineErrors({
     code: 'KEY_NULL',
     kind: 'data',
     message: (c: { operator: string; topic: string; partition: number; offset: number }) =>
-      `The key selector of ${c.operator} gave no key for the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
-    advice: 'Filter such records out before keyBy, or give them a key.',
+      `${c.operator} needs a key, and there is none for the record of ${c.topic} partition ${c.partition} at offset ${c.offset}.`,
+    advice: 'Filter such records out before it, or give them a key.',
     example: { operator: 'keyBy', topic: 'readings', partition: 2, offset: 17 },
   }),
   keyElsewhere: error({

@@ -71,6 +71,14 @@ describe('values', () => {
     expect(rig.out).toEqual(['out-0 null=null']);
   });
 
+  it('come with their keys as entries, tombstones as null', () => {
+    const seen: unknown[] = [];
+    const rig = new PipelineRig((streams) => streams.source('in', IN).filter(() => true).entries().filter((entry) => seen.push(entry) < 0).map(() => '').sink('out', OUT), ONE);
+    rig.feed([{ key: 'a', value: '1' }, { key: 'b', value: null }, { key: '', value: '' }]);
+    expect(seen).toEqual([{ key: 'a', value: '1' }, { key: 'b', value: null }, { key: '', value: '' }]);
+    expect(() => rig.feed([{ key: null, value: '2' }])).toThrow(/^entries-2 needs a key, and there is none for the record of in partition \d+ at offset \d+/);
+  });
+
   it('may come in a chunk without rows', () => {
     const rig = new PipelineRig((streams) => streams.source('in', IN).sink('out', OUT), ONE);
     expect(rig.feed([]).out).toEqual([]);
@@ -248,7 +256,7 @@ describe('an error of a function', () => {
     );
     const thrown = thrownBy(() => rig.feed([at(17)]));
     expect([thrown.code, thrown.kind]).toEqual(['KEY_NULL', 'data']);
-    expect(thrown.message).toContain('The key selector of keyBy-1 gave no key for the record of in partition 0 at offset 17');
+    expect(thrown.message).toContain('keyBy-1 needs a key, and there is none for the record of in partition 0 at offset 17');
   });
 
   it('is a key that its codec cannot encode', () => {

@@ -91,7 +91,7 @@ export class StatelessOperator implements Receiver {
     fn: StatelessFunction,
     next: Receiver,
   ) {
-    this.#run = runOf(fn, next);
+    this.#run = fn.type === 'entries' ? entriesOf(name, context, next) : runOf(fn, next);
   }
 
   receive(value: unknown): void {
@@ -103,7 +103,15 @@ export class StatelessOperator implements Receiver {
   }
 }
 
-function runOf(fn: StatelessFunction, next: Receiver): (value: unknown) => void {
+function entriesOf(operator: string, context: RecordContext, next: Receiver): (value: unknown) => void {
+  return (value) => {
+    const { key, topic, partition, offset } = context;
+    if (key === null || key === undefined) throw errors.keyNull({ operator, topic, partition, offset });
+    next.receive({ key, value });
+  };
+}
+
+function runOf(fn: Exclude<StatelessFunction, { type: 'entries' }>, next: Receiver): (value: unknown) => void {
   const out: Collector<unknown> = { collect: (result) => next.receive(result) };
   switch (fn.type) {
     case 'map':

@@ -221,11 +221,12 @@ export class Pipeline {
     };
   }
 
-  /** Whether a sink stands behind the source with no keyBy between: only then the record's own key is decoded. */
+  /** Whether a sink or `entries` stands behind the source with no keyBy between: only then the record's own key is decoded. */
   #readsOwnKey(from: Node): boolean {
     return this.plan.nodes.some((node) => {
       if (!inputsOf(node).includes(from)) return false;
-      return node.kind === 'sink' || ((node.kind === 'stateless' || node.kind === 'union') && this.#readsOwnKey(node));
+      const reads = node.kind === 'sink' || (node.kind === 'stateless' && node.function.type === 'entries');
+      return reads || ((node.kind === 'stateless' || node.kind === 'union') && this.#readsOwnKey(node));
     });
   }
 

@@ -30,7 +30,8 @@ export interface StatelessNode extends NodeBase {
 export type StatelessFunction =
   | { readonly type: 'map'; readonly map: (value: unknown) => unknown }
   | { readonly type: 'filter'; readonly filter: (value: unknown) => boolean }
-  | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>) => void };
+  | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>) => void }
+  | { readonly type: 'entries' };
 
 /** A rich function on a stream without keys. */
 export interface ProcessNode extends NodeBase {

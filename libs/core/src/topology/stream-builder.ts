@@ -64,6 +64,14 @@ export class Stream<K, V> {
     return this.#stateless({ type: 'flatMap', flatMap: flatMap as (value: unknown, out: Collector<unknown>) => void });
   }
 
+  /**
+   * Each record as its key and its value, which is null for a tombstone: for compacted topics, which say of a key what holds for it now.
+   * A record without a key stops the job with KEY_NULL.
+   */
+  entries(): Stream<K, TopicEntry<NonNullable<K>, V>> {
+    return this.#stateless({ type: 'entries' });
+  }
+
   #stateless<R>(fn: StatelessFunction): Stream<K, R> {
     return new Stream(this.builder, this.builder.add((id) => ({ kind: 'stateless', id, name: `${fn.type}-${id}`, input: this.node, function: fn })));
   }
@@ -102,6 +110,12 @@ export class Stream<K, V> {
   sink(name: string, to: TopicTaking<NonNullable<K>, V>): void {
     this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to }));
   }
+}
+
+/** What a compacted topic says of a key: the newest value, or null, which removes the key. */
+export interface TopicEntry<K, V> {
+  readonly key: K;
+  readonly value: V | null;
 }
 
 /** A stream whose operators have state per key. Names of operators are chosen by the user: they find the state again. */
