@@ -1,15 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { LogFactory, StateBackendFactory } from '@weir/core';
 import { kafka } from '@weir/kafka';
-import { StreamModule } from '@weir/nest';
+import { type ServiceSettings, StreamModule } from '@weir/nest';
 import { memory, rocksdb } from '@weir/storage';
-import { AlertSettings, type ServiceSettings } from './service-settings.js';
+import { AlertSettings, type AlertServiceSettings } from './service-settings.js';
 import { TemperatureAlertsJob } from './temperature-alerts.job.js';
 
 @Module({})
 export class AppModule {
   /** @param log where to read and write; Kafka unless a demo or a test brings its own */
-  static forSettings(settings: ServiceSettings, log: LogFactory = kafka({ brokers: settings.brokers })): DynamicModule {
+  static forSettings(settings: AlertServiceSettings, log: LogFactory = kafka({ brokers: settings.brokers })): DynamicModule {
     const stream = StreamModule.forRoot({
       applicationId: settings.applicationId,
       log,

@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { ConsoleLogger, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { SettingError } from '@weir/nest';
 import { AppModule } from './app.module.js';
-import { SettingError, settingsFrom } from './service-settings.js';
+import { settingsFrom } from './service-settings.js';
 
 async function main(): Promise<void> {
   const settings = settingsFrom(process.env);

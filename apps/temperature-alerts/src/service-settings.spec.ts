@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { SettingError, settingsFrom } from './service-settings.js';
+import { SettingError } from '@weir/nest';
+import { settingsFrom } from './service-settings.js';
 
 const KAFKA_BROKERS = '127.0.0.1:9092';
 

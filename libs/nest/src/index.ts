@@ -5,6 +5,7 @@ export { STREAM_TRANSPORT, StreamHandler } from './handlers/stream-handler.decor
 export type { AnyStateDescriptor, HandlerResult, StreamHandlerOptions } from './handlers/stream-handler.decorator.js';
 export { StreamContext } from './handlers/stream-context.js';
 export * from './options.js';
+export * from './service-environment.js';
 export * from './stream-runner.js';
 export * from './stream-transport.js';
 export * from './errors.js';

@@ -1,0 +1,35 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { StateBackendFactory } from '@weir/core';
+import { kafka } from '@weir/kafka';
+import { type ServiceSettings, StreamModule } from '@weir/nest';
+import { memory, rocksdb } from '@weir/storage';
+import { SiteAlarmSettings, type SiteAlarmServiceSettings } from './service-settings.js';
+import { SiteAlarmsJob } from './site-alarms.job.js';
+
+@Module({})
+export class AppModule {
+  static forSettings(settings: SiteAlarmServiceSettings): DynamicModule {
+    const stream = StreamModule.forRoot({
+      applicationId: settings.applicationId,
+      log: kafka({ brokers: settings.brokers }),
+      state: stateBackend(settings),
+      parallelism: settings.parallelism,
+      checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
+      exitOnFailure: true,
+    });
+    return {
+      module: AppModule,
+      imports: [stream],
+      providers: [SiteAlarmsJob, { provide: SiteAlarmSettings, useValue: settings.alarms }],
+    };
+  }
+}
+
+function stateBackend({ stateBackend: kind, stateDir }: ServiceSettings): StateBackendFactory {
+  switch (kind) {
+    case 'rocksdb':
+      return rocksdb({ dir: stateDir });
+    case 'memory':
+      return memory();
+  }
+}
