@@ -1,5 +1,7 @@
 import {
   type Clock,
+  type GroupMember,
+  type GroupOptions,
   type Log,
   type LogAppender,
   type LogContext,
@@ -21,6 +23,7 @@ import { Topics } from './admin/topics.js';
 import { errors } from './errors.js';
 import { Fetcher } from './fetch/fetcher.js';
 import { KafkaReader } from './fetch/reader.js';
+import { joinKafkaGroup } from './membership/kafka-group.js';
 import { checkOptions, type KafkaOptions, type KafkaSettings } from './options.js';
 import { KafkaAppender } from './transaction/kafka-appender.js';
 import { KafkaWriter } from './transaction/kafka-writer.js';
@@ -46,7 +49,7 @@ export function kafkaLogOn(wire: Wire, options: KafkaOptions, clock: Clock): Log
   return new KafkaLog(wire, checkOptions(options), clock);
 }
 
-/** Joins the parts that make up a Log. It owns which readers and writers are open, and nothing else. */
+/** Joins the parts that make up a Log. It owns which readers, writers and memberships are open, and nothing else. */
 class KafkaLog implements Log {
   readonly #cluster: Cluster;
   readonly #topics: Topics;
@@ -56,6 +59,7 @@ class KafkaLog implements Log {
   readonly #limits: TopicLimits;
   readonly #readers = new Set<KafkaReader>();
   readonly #writers = new Set<KafkaWriter>();
+  readonly #members: GroupMember[] = [];
   #openedWriters = 0;
   #closed = false;
 
@@ -123,6 +127,13 @@ class KafkaLog implements Log {
     return appender;
   }
 
+  joinGroup(options: GroupOptions): GroupMember {
+    this.#checkOpen('joinGroup');
+    const member = joinKafkaGroup(this.#cluster, options, `group-${this.#members.length}`);
+    this.#members.push(member);
+    return member;
+  }
+
   #checkOpen(act: string): void {
     if (this.#closed) throw errors.closed({ act });
   }
@@ -130,6 +141,7 @@ class KafkaLog implements Log {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const member of this.#members) member.close();
     for (const reader of [...this.#readers]) await reader.close();
     for (const writer of this.#writers) writer.abandon();
     this.#fetcher.close();

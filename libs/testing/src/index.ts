@@ -5,6 +5,7 @@ export * from './recording-telemetry.js';
 export * from './memory-log/cluster-options.js';
 export * from './memory-log/fault-plan.js';
 export { InMemoryCluster, inMemoryLog, type StoredRecord } from './memory-log/in-memory-cluster.js';
+export type { GroupView } from './memory-log/group-coordinator.js';
 export { InMemoryLog } from './memory-log/memory-log.js';
 export type { OpenTransaction, TransactionPhase } from './memory-log/transaction-coordinator.js';
 export * from './driver/job-test-driver.js';

@@ -61,6 +61,10 @@ class ReplayLog implements Log {
     return Promise.resolve({ append: (appends) => NOWHERE.append(appends), close: () => Promise.resolve() });
   }
 
+  joinGroup(): never {
+    throw new Error('the benchmark has one replica, and no group');
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -230,6 +230,20 @@ export const errors = defineErrors({
     advice: 'Give each job an applicationId of its own.',
     example: { changelog: 'alerts-0-0-changelog-1', job: 'b', recorded: 'a' },
   }),
+  membershipLost: error({
+    code: 'MEMBERSHIP_LOST',
+    kind: 'fenced',
+    message: (c: { groupId: string; reason: string }) => `This replica's membership in group ${c.groupId} has ended: ${c.reason}.`,
+    advice: 'Drop what was not committed in its name: another replica may own its tasks by now.',
+    example: { groupId: 'alerts', reason: 'the group does not know it any more' },
+  }),
+  instanceTaken: error({
+    code: 'INSTANCE_ID_TAKEN',
+    kind: 'fenced',
+    message: (c: { groupId: string; instanceId: string }) => `Another process has joined group ${c.groupId} under instance id ${c.instanceId}.`,
+    advice: 'Give each replica an instance id of its own; this one stops, for the two would take turns.',
+    example: { groupId: 'alerts', instanceId: 'replica-1' },
+  }),
   stopTimedOut: error({
     code: 'STOP_TIMED_OUT',
     kind: 'restart-task',

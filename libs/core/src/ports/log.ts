@@ -1,7 +1,8 @@
-import type { Generation, Offset } from '../model/brands.js';
+import type { Offset } from '../model/brands.js';
 import type { RecordColumns } from '../model/record-columns.js';
 import type { PartitionOffset, TopicPartition } from '../model/topic-partition.js';
 import type { Clock } from './clock.js';
+import type { GroupMember, GroupMembership, GroupOptions } from './membership.js';
 
 /**
  * Log: partitioned, replayable, transactional topics. Kafka in production, memory in tests; both pass the conformance
@@ -60,7 +61,16 @@ export interface Log {
    */
   openAppender(): Promise<LogAppender>;
 
-  /** Ends all readers and writers; open transactions are left to their owners' successors. Later calls reject with `restart-task` LOG_CLOSED. */
+  /**
+   * Takes part in a group, from now on and by itself: see ports/membership.ts.
+   * @throws WeirError `internal` if this log was closed
+   */
+  joinGroup(options: GroupOptions): GroupMember;
+
+  /**
+   * Ends all readers, writers and memberships (these without a word to the group); open transactions are left to their owners'
+   * successors. Later calls reject with `restart-task` LOG_CLOSED.
+   */
   close(): Promise<void>;
 }
 
@@ -182,13 +192,6 @@ export interface AppendResult extends TopicPartition {
   readonly firstOffset: Offset;
   readonly nextOffset: Offset;
   readonly leaderEpoch: number;
-}
-
-/** Who commits offsets: checked by the log against the group's present generation and members. */
-export interface GroupMembership {
-  readonly groupId: string;
-  readonly generation: Generation;
-  readonly memberId: string;
 }
 
 /** Steps 3 to 5 of a task's commit, one method each; see core/task/commit.ts. Appends keep their order per partition. */

@@ -1,6 +1,6 @@
 import { errors } from '../errors/errors.js';
 import type { Incarnation } from '../model/brands.js';
-import type { GroupMembership } from '../ports/log.js';
+import type { GroupMembership } from '../ports/membership.js';
 
 /**
  * Without a permit nobody commits: it says in whose name (group, generation, member) and in which life of the job. It is given to a task

@@ -3,7 +3,6 @@ import { partitionName, type PartitionOffset, type TopicPartition } from '../mod
 import type {
   Append,
   AppendResult,
-  GroupMembership,
   Log,
   LogChunk,
   LogReader,
@@ -14,6 +13,7 @@ import type {
   TopicDescription,
   TopicSpec,
 } from '../ports/log.js';
+import type { GroupMembership } from '../ports/membership.js';
 
 /** A log that says what a spec tells it to, and writes down what it is asked for. */
 export class FakeLog implements Log {
@@ -87,6 +87,10 @@ export class FakeLog implements Log {
 
   openAppender(): never {
     throw new Error('no spec appends outside of transactions');
+  }
+
+  joinGroup(): never {
+    throw new Error('no task joins a group');
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ export interface NodeAddress {
  * What a connection is for; one connection per broker and role. A broker handles one request of a connection at a time, so what
  * may be held (fetches, group traffic) has connections of its own.
  */
-export type Role = 'control' | 'group' | `fetch-${number}` | `produce-${number}`;
+export type Role = 'control' | `group-${number}` | `fetch-${number}` | `produce-${number}`;
 
 export interface Api {
   readonly name: string;
@@ -60,6 +60,10 @@ export const APIS = {
   listOffsets: api('ListOffsets', 2, 8, true),
   metadata: api('Metadata', 3, 12, true),
   findCoordinator: api('FindCoordinator', 10, 2, false),
+  joinGroup: api('JoinGroup', 11, 9, true),
+  heartbeat: api('Heartbeat', 12, 4, true),
+  leaveGroup: api('LeaveGroup', 13, 5, true),
+  syncGroup: api('SyncGroup', 14, 5, true),
   apiVersions: api('ApiVersions', 18, 0, false),
   createTopics: api('CreateTopics', 19, 4, false),
   deleteRecords: api('DeleteRecords', 21, 2, true),

@@ -17,6 +17,10 @@ export const LOG_CALLS = [
   'addOffsets',
   'commit',
   'abort',
+  'joinGroup',
+  'syncGroup',
+  'heartbeat',
+  'leaveGroup',
 ] as const;
 export type LogCall = (typeof LOG_CALLS)[number];
 

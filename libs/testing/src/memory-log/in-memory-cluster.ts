@@ -18,6 +18,7 @@ import type { ClusterOptions, Range } from './cluster-options.js';
 import { compacted } from './compaction.js';
 import { ConsumerGroups } from './consumer-groups.js';
 import { FaultPlan } from './fault-plan.js';
+import { GroupCoordinator, type GroupView } from './group-coordinator.js';
 import { endsOf, InMemoryLog, type LogBroker } from './memory-log.js';
 import { packRows } from './packed-rows.js';
 import { isVisible, type PartitionLog, type StoredBatch } from './partition-log.js';
@@ -42,6 +43,7 @@ export class InMemoryCluster {
   readonly #clock: Clock;
   readonly #topics: TopicRegistry;
   readonly #groups = new ConsumerGroups();
+  readonly #memberships: GroupCoordinator;
   readonly #coordinator: TransactionCoordinator;
   readonly #random: SeededRandom;
   readonly #clients: InMemoryLog[] = [];
@@ -54,6 +56,7 @@ export class InMemoryCluster {
     this.#random = new SeededRandom(this.seed);
     this.faults = new FaultPlan(this.#random.fork(FAULT_STREAM));
     this.#topics = new TopicRegistry(options.clock);
+    this.#memberships = new GroupCoordinator(options.clock, this.#groups);
     this.#coordinator = new TransactionCoordinator(options.clock, this.#groups, () => this.#draw(options.markerMs, 0));
   }
 
@@ -78,6 +81,7 @@ export class InMemoryCluster {
 
   /** Stops the cluster's own timers. */
   close(): void {
+    this.#memberships.close();
     this.#coordinator.close();
   }
 
@@ -105,7 +109,7 @@ export class InMemoryCluster {
     return { topic, partition, firstOffset: offset(firstOffset), nextOffset: offset(log.highWatermark), leaderEpoch: log.leaderEpoch };
   }
 
-  /** Sets who is in a consumer group, as its broker knows it: what commits are checked against. */
+  /** Sets who is in a consumer group that nobody joins, as its broker knows it: what commits are checked against. */
   setGroup(groupId: string, generationNumber: number, members: readonly string[]): void {
     this.#groups.set(groupId, { generation: generation(generationNumber), members });
   }
@@ -168,6 +172,11 @@ export class InMemoryCluster {
     return this.#groups.committed(groupId);
   }
 
+  /** Who is in a group now; undefined if nobody ever asked for it. */
+  group(groupId: string): GroupView | undefined {
+    return this.#memberships.view(groupId);
+  }
+
   /** Present epoch of a transactional id; undefined if nobody claimed it yet. */
   producerEpoch(transactionalId: string): number | undefined {
     return this.#coordinator.epochOf(transactionalId);
@@ -181,6 +190,7 @@ export class InMemoryCluster {
     const topics = this.#topics;
     const coordinator = this.#coordinator;
     return {
+      groups: this.#memberships,
       createTopic: (spec) => topics.create(spec),
       describe: (topic) => topics.describe(topic),
       find: (topic, partition) => topics.find(topic, partition),

@@ -1,5 +1,7 @@
 import {
   offset,
+  type GroupMember,
+  type GroupOptions,
   type Log,
   type LogAppender,
   type LogContext,
@@ -18,6 +20,8 @@ import { errors } from '../errors.js';
 import type { ClientChannel } from './client-channel.js';
 import type { LogCall } from './fault-plan.js';
 import { MemoryAppender } from './memory-appender.js';
+import type { GroupCoordinator } from './group-coordinator.js';
+import { joinMemoryGroup } from './memory-group.js';
 import { MemoryReader, type ReaderBroker } from './memory-reader.js';
 import { MemoryWriter, type WriterBroker } from './memory-writer.js';
 import type { PartitionLog } from './partition-log.js';
@@ -25,6 +29,7 @@ import type { BUSY, ProducerIdentity } from './transaction-coordinator.js';
 
 /** What a client needs of the cluster. */
 export interface LogBroker extends ReaderBroker, WriterBroker {
+  readonly groups: GroupCoordinator;
   createTopic(spec: TopicSpec): void;
   describe(topic: string): TopicDescription | undefined;
   log(act: string, topic: string, partition: number): PartitionLog;
@@ -36,6 +41,7 @@ export interface LogBroker extends ReaderBroker, WriterBroker {
 export class InMemoryLog implements Log {
   readonly #readers = new Set<LogReader>();
   readonly #writers = new Set<LogWriter>();
+  readonly #members: GroupMember[] = [];
 
   constructor(
     readonly context: LogContext,
@@ -101,9 +107,17 @@ export class InMemoryLog implements Log {
     return new MemoryAppender(this.channel, this.broker);
   }
 
+  joinGroup(options: GroupOptions): GroupMember {
+    if (this.channel.isClosed) throw this.channel.closedError('join a group');
+    const member = joinMemoryGroup(this.channel, this.broker.groups, options);
+    this.#members.push(member);
+    return member;
+  }
+
   async close(): Promise<void> {
     await this.channel.alive();
     this.channel.close();
+    for (const member of this.#members) member.close();
     for (const reader of this.#readers) await reader.close();
     this.#readers.clear();
     this.#writers.clear();
