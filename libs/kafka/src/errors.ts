@@ -1,4 +1,4 @@
-import { defineErrors, error, partitionName } from '@weir/core';
+import { defineErrors, error, partitionName, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 
 // A type, not an interface: a catalogue's contexts are records with an index signature.
 type AtPartition = { readonly topic: string; readonly partition: number };
@@ -134,9 +134,9 @@ export const errors = defineErrors({
     example: { act: 'pause', topic: 'sensor-readings', partition: 3 },
   }),
   recordTooLarge: error({
-    code: 'KAFKA_RECORD_TOO_LARGE',
+    code: RECORD_TOO_LARGE,
     kind: 'invalid',
-    message: (c: AtPartition & { row: number; bytes: number; limit: number }) =>
+    message: (c: RecordTooLarge) =>
       `Record ${c.row} for ${at(c)} takes ${c.bytes} bytes in its batch, and the topic allows ${c.limit} (max.message.bytes).`,
     advice: 'Raise max.message.bytes of the topic, or make the records smaller.',
     example: { topic: 'temperature-alerts', partition: 3, row: 0, bytes: 2_000_000, limit: 1_048_588 },

@@ -23,6 +23,7 @@ const SETTING_NAMES = Object.keys({
   checkpointing: true,
   restartStrategy: true,
   state: true,
+  internalTopics: true,
   replicationFactor: true,
 } satisfies Record<keyof JobSettings, true>) as readonly (keyof JobSettings)[];
 

@@ -1,4 +1,4 @@
-import { defineErrors, error } from '@weir/core';
+import { defineErrors, error, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 
 /** What was done with a store when something went wrong: words that complete "while ...". */
 export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
@@ -103,12 +103,12 @@ export const errors = defineErrors({
     example: { act: 'commit', transactionalId: 'app-0-1' },
   }),
   recordTooLarge: error({
-    code: 'LOG_RECORD_TOO_LARGE',
+    code: RECORD_TOO_LARGE,
     kind: 'invalid',
-    message: (c: { topic: string; partition: number; bytes: number; limit: number }) =>
-      `Cannot append a record of ${c.bytes} bytes to ${c.topic} partition ${c.partition}: the topic takes ${c.limit} (max.message.bytes).`,
+    message: (c: RecordTooLarge) =>
+      `Cannot append row ${c.row}, a record of ${c.bytes} bytes, to ${c.topic} partition ${c.partition}: the topic takes ${c.limit} (max.message.bytes).`,
     advice: 'Raise the limit of the topic, or write smaller records.',
-    example: { topic: 'alerts', partition: 0, bytes: 2_000_000, limit: 1_048_588 },
+    example: { topic: 'alerts', partition: 0, row: 3, bytes: 2_000_000, limit: 1_048_588 },
   }),
   keyRequired: error({
     code: 'LOG_KEY_REQUIRED',

@@ -199,6 +199,21 @@ export const errors = defineErrors({
     advice: 'Bring the codec back that wrote it; give a codec another version whenever its format changes.',
     example: { state: 'last', operator: 'jump', codec: 'reading', problem: '2 fields', bytes: '"a,b" (3 bytes)' },
   }),
+  recordTooLarge: error({
+    code: 'RECORD_TOO_LARGE',
+    kind: 'invalid',
+    message: (c: { what: string; topic: string; partition: number; bytes: number; limit: number; advice: string }) =>
+      `${c.what} takes ${c.bytes} bytes, and partition ${c.partition} of ${c.topic} takes at most ${c.limit} (max.message.bytes); nothing of its epoch was sent.`,
+    advice: (c) => c.advice,
+    example: {
+      what: 'An entry of state last of operator jump for key "s1" (2 bytes)',
+      topic: 'app-0-0-changelog',
+      partition: 2,
+      bytes: 10_000_120,
+      limit: 8_388_608,
+      advice: 'Keep smaller values, in a list or a map for instance, or raise max.message.bytes of the topic.',
+    },
+  }),
   transactionExpired: error({
     code: 'TRANSACTION_EXPIRED',
     kind: 'restart-task',

@@ -30,14 +30,15 @@ describe('settings that are left out', () => {
         attemptsBeforeResetBackoff: MAX_INT,
       },
       state: { cacheEntries: 100_000 },
+      internalTopics: { maxMessageBytes: 8_388_608 },
       replicationFactor: -1,
     });
   });
 
   it('have them also where they are undefined, in every group', () => {
-    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, replicationFactor: undefined };
+    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined } };
+    const inner = { checkpointing: { interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
   });
 
@@ -68,6 +69,7 @@ describe('a number', () => {
     ['checkpointing.minPause', 0, DAY],
     ['checkpointing.transactionTimeout', 1_000, 900_000],
     ['state.cacheEntries', 1, 100_000_000],
+    ['internalTopics.maxMessageBytes', 65_536, 1_073_741_824],
     ['replicationFactor', -1, 32_767],
   ])('%s is taken from %i to %i, and refused beyond, with the bounds', (path, min, max) => {
     for (const value of [min, max]) expect(valueAt(compile(withValue(path, value)), path)).toBe(value);

@@ -17,6 +17,7 @@ export interface CompiledSettings {
   };
   readonly restartStrategy: CompiledRestartStrategy;
   readonly state: { readonly cacheEntries: number };
+  readonly internalTopics: { readonly maxMessageBytes: number };
   readonly replicationFactor: number;
 }
 
@@ -36,16 +37,19 @@ export type CompiledRestartStrategy =
 
 const APPLICATION_ID = /^[A-Za-z0-9._-]{1,100}$/;
 const DAY = 86_400_000;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 /** @throws WeirError `invalid` that names the setting, what came and what is allowed */
 export function compileSettings(settings: JobSettings): CompiledSettings {
   if (!isGroup(settings)) throw errors.settingInvalid({ setting: 'of the job', value: settings, allowed: 'an object' });
-  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'replicationFactor']);
-  const { applicationId, checkpointing = {}, state = {} } = settings;
+  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'internalTopics', 'replicationFactor']);
+  const { applicationId, checkpointing = {}, state = {}, internalTopics = {} } = settings;
   if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
     throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
   }
   refuseUnknown('state.', state, ['cacheEntries']);
+  refuseUnknown('internalTopics.', internalTopics, ['maxMessageBytes']);
   const maxParallelism = whole('maxParallelism', settings.maxParallelism, 128, 1, MAX_KEY_GROUPS);
   const parallelism = settings.parallelism === undefined ? undefined : whole('parallelism', settings.parallelism, 0, 1, MAX_KEY_GROUPS);
   if (parallelism !== undefined) refuseAbove('parallelism', parallelism, 'maxParallelism', maxParallelism);
@@ -56,6 +60,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     checkpointing: compileCheckpointing(checkpointing),
     restartStrategy: compileRestartStrategy(settings.restartStrategy === undefined ? { type: 'exponential-delay' } : settings.restartStrategy),
     state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
+    internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
     replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
   });
 }

@@ -284,6 +284,7 @@ class StreamJob implements Job {
       job: this.name,
       clock,
       telemetry,
+      maxMessageBytes: this.settings.internalTopics.maxMessageBytes,
       isCanceled: () => this.#stopping,
       onWaiting: (reason) => {
         if (reason !== undefined && reason !== this.#reason) telemetry.emit({ type: 'job-waiting', job: this.name, reason });

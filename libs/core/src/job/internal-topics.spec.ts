@@ -70,7 +70,8 @@ describe("trap 14: two applications, one of whose ids begins with the other's", 
 
 describe('the topics that Weir makes', () => {
   it('are compacted where they hold state, and kept without end where their reader purges them', () => {
-    expect(changelogSpec('c', 3)).toEqual({ topic: 'c', partitions: 3, config: { 'cleanup.policy': 'compact' } });
-    expect(repartitionSpec('r', 3)).toEqual({ topic: 'r', partitions: 3, config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' } });
+    expect(changelogSpec('c', 3, 100_000)).toEqual({ topic: 'c', partitions: 3, config: { 'cleanup.policy': 'compact', 'max.message.bytes': '100000' } });
+    const kept = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': '100000' };
+    expect(repartitionSpec('r', 3, 100_000)).toEqual({ topic: 'r', partitions: 3, config: kept });
   });
 });

@@ -24,11 +24,16 @@ export const transactionalId = (applicationId: string, subTopology: number, task
 
 export const groupId = (applicationId: string): string => applicationId;
 
-export const changelogSpec = (topic: string, partitions: number): TopicSpec => ({ topic, partitions, config: { 'cleanup.policy': 'compact' } });
-
-/** Nothing is deleted but by the reader, which purges what it has committed. */
-export const repartitionSpec = (topic: string, partitions: number): TopicSpec => ({
+/** @param maxMessageBytes the most that an entry of state takes */
+export const changelogSpec = (topic: string, partitions: number, maxMessageBytes: number): TopicSpec => ({
   topic,
   partitions,
-  config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+  config: { 'cleanup.policy': 'compact', 'max.message.bytes': String(maxMessageBytes) },
+});
+
+/** Nothing is deleted but by the reader, which purges what it has committed. @param maxMessageBytes the most that a shuffled record takes */
+export const repartitionSpec = (topic: string, partitions: number, maxMessageBytes: number): TopicSpec => ({
+  topic,
+  partitions,
+  config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(maxMessageBytes) },
 });

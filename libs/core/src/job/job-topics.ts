@@ -12,6 +12,8 @@ export interface TopicsHost {
   readonly job: string;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Of internal topics to be created. */
+  readonly maxMessageBytes: number;
   /** Says what the job waits for; undefined once it no longer waits. */
   onWaiting(reason: string | undefined): void;
   isCanceled(): boolean;
@@ -76,7 +78,7 @@ export async function ensureOutput(log: Log, topic: string, partitions: number, 
 export async function ensureChangelog(log: Log, topic: string, parallelism: number, host: TopicsHost): Promise<TopicDescription | undefined> {
   const found = await untilReached(host, () => log.describeTopic(topic));
   if (host.isCanceled()) return undefined;
-  if (found === undefined) return create(log, topic, parallelism, changelogSpec(topic, parallelism).config, host);
+  if (found === undefined) return create(log, topic, parallelism, changelogSpec(topic, parallelism, host.maxMessageBytes).config, host);
   if (found.partitions !== parallelism) throw errors.parallelismChanged({ topic, recorded: found.partitions, wanted: parallelism });
   return found;
 }
@@ -88,7 +90,7 @@ export async function ensureChangelog(log: Log, topic: string, parallelism: numb
 export async function ensureRepartition(log: Log, topic: string, partitions: number, host: TopicsHost): Promise<TopicDescription | undefined> {
   const found = await untilReached(host, () => log.describeTopic(topic));
   if (host.isCanceled()) return undefined;
-  if (found === undefined) return create(log, topic, partitions, repartitionSpec(topic, partitions).config, host);
+  if (found === undefined) return create(log, topic, partitions, repartitionSpec(topic, partitions, host.maxMessageBytes).config, host);
   if (found.partitions !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: found.partitions, found: partitions });
   return found;
 }

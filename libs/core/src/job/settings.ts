@@ -15,6 +15,7 @@ export interface JobSettings {
   readonly checkpointing?: CheckpointingSettings | undefined;
   readonly restartStrategy?: RestartStrategySettings | undefined;
   readonly state?: StateSettings | undefined;
+  readonly internalTopics?: InternalTopicSettings | undefined;
   /** Replication factor of internal topics. Default -1: the broker's. */
   readonly replicationFactor?: number | undefined;
 }
@@ -56,6 +57,15 @@ export type RestartStrategySettings =
       readonly resetBackoffThreshold?: number | undefined;
       readonly attemptsBeforeResetBackoff?: number | undefined;
     };
+
+/** Topics that Weir makes for itself: changelogs and repartition topics. What exists already keeps what it has. */
+export interface InternalTopicSettings {
+  /**
+   * `max.message.bytes` of those to be created, 65536 to 1073741824: the most that an entry of state, or a shuffled record, takes with its key.
+   * Default 8388608, which managed clusters allow, too.
+   */
+  readonly maxMessageBytes?: number | undefined;
+}
 
 export interface StateSettings {
   /** Keys whose state is kept decoded on the heap, per task. Default 100000. More are read from the backend when they are needed. */

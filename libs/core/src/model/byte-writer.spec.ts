@@ -20,6 +20,12 @@ describe('ByteWriter', () => {
     expect(bytes.toString('hex')).toBe('ab' + '0102' + 'fffefdfc' + '3ff8000000000000' + 'fffffffffffffffe');
   });
 
+  it('refuses to grow beyond what columns can point into', () => {
+    const out = new ByteWriter(16);
+    expect(() => out.reserve(2 ** 31)).toThrow(new RangeError('2147483648 bytes would be written at once, and the most is 2147483647'));
+    expect(out.buffer.length).toBe(16);
+  });
+
   it('grows from any capacity, even none, and keeps what it has', () => {
     fc.assert(
       fc.property(fc.nat(8), fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }), (capacity, parts) => {

@@ -1,6 +1,9 @@
 /** Up to this many bytes a loop copies faster than a call into the runtime, and makes no view. */
 const SHORT = 48;
 
+/** Columns point into a buffer with 32 signed bits. */
+const MOST_BYTES = 0x7fff_ffff;
+
 /**
  * A growing byte buffer: what codecs encode into. It is cleared and used again, so that encoding a record allocates nothing.
  *
@@ -15,14 +18,15 @@ export class ByteWriter {
     this.buffer = Buffer.allocUnsafe(capacity);
   }
 
-  /** Makes room for `bytes` more; the contents stay. */
+  /** Makes room for `bytes` more; the contents stay. @throws RangeError beyond 2 GiB */
   reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed > this.buffer.length) this.#grow(needed);
   }
 
   #grow(needed: number): void {
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    if (needed > MOST_BYTES) throw new RangeError(`${needed} bytes would be written at once, and the most is ${MOST_BYTES}`);
+    const grown = Buffer.allocUnsafe(Math.min(MOST_BYTES, Math.max(needed, this.buffer.length * 2)));
     this.buffer.copy(grown, 0, 0, this.length);
     this.buffer = grown;
   }

@@ -18,6 +18,8 @@ import type { GroupMember, GroupMembership, GroupOptions } from './membership.js
  *   call on an older one rejects with `fenced`, and none of its appends become visible.
  * - L6. Nothing is silently skipped: bytes that cannot be understood are a `data` error that names partition and offset; a position
  *   outside the log is an `invalid` error (`LOG_OFFSET_OUT_OF_RANGE`).
+ * - L7. A record that is larger than its topic takes is found before anything of its `append` is sent, as far as the topic's limit can be
+ *   known: an `invalid` error LOG_RECORD_TOO_LARGE, whose context is a `RecordTooLarge`.
  */
 export interface Log {
   /**
@@ -186,6 +188,20 @@ export interface Append {
   /** Not copied: neither the columns nor the bytes that they are over may change until the promise of `append` has settled. */
   readonly records: RecordColumns;
 }
+
+export const RECORD_TOO_LARGE = 'LOG_RECORD_TOO_LARGE';
+
+/** Which record of an `append` its topic does not take (L7): facts of the error. A type, for contexts of errors are records. */
+export type RecordTooLarge = {
+  readonly topic: string;
+  readonly partition: number;
+  /** In the columns that were given for the partition. */
+  readonly row: number;
+  /** What it takes in a message of its own. */
+  readonly bytes: number;
+  /** The most that the topic takes (`max.message.bytes`). */
+  readonly limit: number;
+};
 
 /** Where appended records lie: from `offset` of the first to `nextOffset` behind the last; the marker of the commit comes later. */
 export interface AppendResult extends TopicPartition {

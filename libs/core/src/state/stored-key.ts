@@ -20,8 +20,9 @@ import { murmur2 } from '../model/murmur2.js';
  */
 export const STORED_KEY_VERSION = 1;
 
+const KEY_GROUP_BYTES = 2;
 /** Behind key group and state id. */
-const KEY_LENGTH_AT = 6;
+const KEY_LENGTH_AT = KEY_GROUP_BYTES + 4;
 
 export const EPOCH_RECORD_KEY: Buffer = Buffer.from([0xff, 0xff, 0x01]);
 export const STATE_CATALOGUE_KEY: Buffer = Buffer.from([0xff, 0xff, 0x02]);
@@ -48,6 +49,12 @@ export function writeSubKey(out: ByteWriter, subKey: string): void {
   out.reserve(subKey.length);
   out.length += out.buffer.write(subKey, out.length, 'latin1');
 }
+
+/** The state's id in a stored key that is not one of Weir's own. */
+export const stateIdIn = (stored: Buffer): number => stored.readUInt32BE(KEY_GROUP_BYTES);
+
+/** Whether a stored key is that of an operator's state. */
+export const isOperatorKey = (stored: Buffer): boolean => stored.readUInt16BE(0) === OPERATOR_STATE;
 
 /** Where the parts of a stored key are that is not one of Weir's own. */
 export interface StoredKeyParts {

@@ -1,4 +1,4 @@
-import { RecordWriter } from '../model/record-columns.js';
+import { type RecordColumns, RecordWriter } from '../model/record-columns.js';
 import type { Append } from '../ports/log.js';
 
 /**
@@ -41,6 +41,11 @@ export class EpochEffects {
       });
     }
     return appends;
+  }
+
+  /** What was written to a partition of an output; undefined if nothing ever was. */
+  output(topic: string, partition: number): RecordColumns | undefined {
+    return this.#outputs.get(topic)?.[partition]?.columns;
   }
 
   clear(): void {

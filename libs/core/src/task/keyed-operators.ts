@@ -144,7 +144,7 @@ export class ShuffleReader implements HeadOperator {
     private readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void,
   ) {}
 
-  run(chunk: LogChunk): void {
+  run(chunk: LogChunk, from: number, to: number): void {
     const { context, gather, node } = this;
     const { records } = chunk;
     const { buffer, keyStart, keyEnd, valueStart, valueEnd } = records;
@@ -152,7 +152,7 @@ export class ShuffleReader implements HeadOperator {
     context.topic = chunk.topic;
     context.partition = chunk.partition;
     context.columns = records;
-    for (let row = 0; row < records.count; row++) {
+    for (let row = from; row < to; row++) {
       context.row = row;
       const barrier = barrierIn(records, row);
       if (barrier !== undefined) {

@@ -22,7 +22,8 @@ export interface Receiver {
 
 /** An operator that a sub-topology begins with: what a topic's chunks go into. */
 export interface HeadOperator {
-  run(chunk: LogChunk): void;
+  /** Takes rows [from, to) of a chunk. */
+  run(chunk: LogChunk, from: number, to: number): void;
 }
 
 /** Hands each value to several readers, in the order of definition. */
@@ -43,8 +44,8 @@ export class SourceOperator implements HeadOperator {
     private readonly keyIsRead: boolean,
   ) {}
 
-  /** Decodes the rows of a chunk and sends them on. */
-  run(chunk: LogChunk): void {
+  /** Decodes the rows and sends them on. */
+  run(chunk: LogChunk, from: number, to: number): void {
     const { context, next, node, keyIsRead } = this;
     const { records } = chunk;
     const { buffer, valueStart, valueEnd } = records;
@@ -52,7 +53,7 @@ export class SourceOperator implements HeadOperator {
     context.topic = chunk.topic;
     context.partition = chunk.partition;
     context.columns = records;
-    for (let row = 0; row < records.count; row++) {
+    for (let row = from; row < to; row++) {
       context.row = row;
       if (keyIsRead) context.key = this.#decode('key', keyCodec, buffer, records.keyStart[row]!, records.keyEnd[row]!);
       const start = valueStart[row]!;

@@ -250,6 +250,11 @@ export class Pipeline {
     }
   }
 
+  /** A state in words, by its id; undefined if the task has none of that id. */
+  nameOfState(id: number): string | undefined {
+    return this.#takenIds.get(id);
+  }
+
   /** Reads the operators' own states. Before the first record. */
   load(store: StateStore): void {
     for (const { states } of this.#operators.values()) states.load(store);
@@ -279,11 +284,11 @@ export class Pipeline {
   }
 
   /**
-   * Runs all records of a chunk through all operators.
+   * Runs records [from, to) of a chunk, all of them by default, through all operators.
    * @throws WeirError `data` or `invalid` that names the record
    */
-  process(chunk: LogChunk, store: StateStore): void {
-    this.#heads.get(chunk.topic)!.run(chunk);
+  process(chunk: LogChunk, store: StateStore, from = 0, to = chunk.records.count): void {
+    this.#heads.get(chunk.topic)!.run(chunk, from, to);
     for (const gather of this.#gathers) gather.flush(store);
   }
 

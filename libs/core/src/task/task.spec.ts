@@ -303,6 +303,7 @@ describe('a task among others', () => {
     records.count = 20_000;
     records.keyStart.fill(NULL);
     records.valueStart.fill(NULL);
+    for (let i = 0; i < records.count; i++) records.offset[i] = from + i;
     return { topic: 'in', partition: 0, records, nextOffset: offset(from + 20_000), lastStable: offset(1e9) };
   }
 
@@ -346,6 +347,29 @@ describe('a task among others', () => {
     expect([appends(live).length, live.reader.queue.length]).toEqual([2, 0]);
   });
 });
+
+describe('a chunk of rows that give a lot', () => {
+  it('is processed and committed in parts, and goes on where the commit left it after a crash', async () => {
+    const tasks = new LiveTasks((streams) => streams.source('in', topic('in', { key: utf8, value: utf8 })).sink('out', topic('out', { key: utf8, value: mebibytes })), ONE);
+    const live = await tasks.start();
+    live.reader.feed(rowsAt(0, ...Array.from({ length: 200 }, () => 'v')));
+    await settle(tasks);
+    const parts = appends(live).map((step) => Number(/out-0:(\d+)/.exec(step)?.[1] ?? 0));
+    expect(parts).toEqual([64, 32, 32, 32, 32]);
+    expect(recordOf(tasks).inputs[0]!.offset).toBe(192);
+  });
+});
+
+/** Takes 1 MiB for a value. */
+const mebibytes: Codec<string> = {
+  id: 'mebibytes',
+  version: 1,
+  encode: (_, out) => {
+    out.reserve(1024 * 1024);
+    out.length += 1024 * 1024;
+  },
+  decode: () => '',
+};
 
 /** Takes 32 MiB for a value, of which it writes none. */
 const huge: Codec<string> = {

@@ -11,6 +11,7 @@ import type { Telemetry } from '../ports/telemetry.js';
 import { commitEpoch, type FrozenEpoch } from './commit.js';
 import type { CommitPermit, Ownership } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
+import { ChunkSlices, EpochLimits } from './epoch-limits.js';
 import { InputPositions } from './input-positions.js';
 import { Pipeline } from './pipeline.js';
 import { RepartitionPurge } from './repartition-purge.js';
@@ -21,6 +22,7 @@ import { Signal } from './signal.js';
 import { isSingleStage, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
+import { explainTooLarge } from './too-large.js';
 
 /**
  * One attempt of one task: claims its transactional id, restores, then runs its loop until it is stopped or fails. A restarted task is a
@@ -37,7 +39,7 @@ import { TimerWake } from './timer-wake.js';
  * The loop has one await, on a signal. Each turn, without awaiting:
  *   a. takes up the result of a commit
  *   b. freezes the running epoch and begins its commit, if one is due and allowed (see `#due`)
- *   c. processes fetched chunks, within a budget, unless the epoch is full
+ *   c. processes fetched chunks, slice by slice within a budget, unless the epoch is full (epoch-limits.ts)
  *   d. ends, if it is to stop and nothing is left to commit
  * The commit (commit.ts) runs beside the loop, so the next epoch computes while the last one is written.
  *
@@ -63,13 +65,10 @@ export type TaskEnd = { readonly type: 'canceled' } | { readonly type: 'failed';
 
 /** Rows processed before other tasks and I/O get their turn. */
 const TURN_ROWS = 20_000;
-/** Bytes of outputs after which an epoch takes no more input until it is committed. */
-const EPOCH_OUTPUT_BYTES = 32 * 1024 * 1024;
 /** Bytes of input fetched ahead per partition. */
 const INPUT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Milliseconds that a restore waits for a predecessor's transaction to end, beyond the timeout of that transaction. */
 const STABLE_GRACE_MS = 10_000;
-
 /** Timers fired in a turn, per operator, before records get theirs. */
 const TIMERS_PER_TURN = 1_000;
 
@@ -107,6 +106,8 @@ export class Task {
 
   #running = new EpochEffects();
   #spare = new EpochEffects();
+  readonly #limits: EpochLimits;
+  #slices: ChunkSlices | undefined;
   #epoch: Epoch = epoch(1);
   #commit: CommitState = { type: 'none' };
   #request: Request;
@@ -130,6 +131,7 @@ export class Task {
     this.#statusSince = host.clock.wall();
     this.#timerWake = new TimerWake(host.clock, this.#signal.raise);
     this.#transactionTimeoutMs = plan.settings.checkpointing.transactionTimeout;
+    this.#limits = new EpochLimits(Math.max(plan.settings.state.cacheEntries, TURN_ROWS));
     this.#purge = new RepartitionPurge(plan, host.log, host.clock);
     this.#tracker = new RestoreTracker({ job: plan.job, subTopology: plan.subTopology, task: plan.task }, host.clock, host.telemetry);
   }
@@ -273,6 +275,7 @@ export class Task {
   async #assignInputs({ record }: Restored): Promise<void> {
     this.#positions = await InputPositions.of(this.plan, record, this.host.log);
     this.#reader = this.host.log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
+    this.#slices = new ChunkSlices(this.#reader, this.#positions.broadcast);
     for (const { topic, partition, offset } of this.#positions.offsets()) {
       this.#reader.assign({ topic, partition }, offset);
       this.#positions.broadcast.holdAt({ topic, partition }, offset, this.#reader);
@@ -348,7 +351,7 @@ export class Task {
   }
 
   #isFull(): boolean {
-    return this.#running.outputBytes >= EPOCH_OUTPUT_BYTES || this.#pipeline!.pendingChanges >= Math.max(this.plan.settings.state.cacheEntries, TURN_ROWS);
+    return this.#limits.isFull(this.#running.outputBytes, this.#pipeline!.pendingChanges);
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
@@ -358,6 +361,7 @@ export class Task {
     this.#window = barrier;
     const effects = this.#running;
     this.#pipeline!.freeze(this.#epoch, effects.changes, now);
+    this.#limits.frozen(effects.changes.count, effects.changes.byteLength);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     this.#records!.append(effects.changes, this.#positions!, barrier ?? this.#lastBarrier, now);
     const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets() };
@@ -393,13 +397,12 @@ export class Task {
     };
     commitEpoch(frozen, parts, this.#permit).then(
       () => settled({ type: 'done', frozen, began }),
-      (error: unknown) => settled({ type: 'failed', error }),
+      (error: unknown) => settled({ type: 'failed', error: explainTooLarge(error, frozen.effects, this.plan, (id) => this.#pipeline!.nameOfState(id)) }),
     );
   }
 
   /** c. */
   #process(): void {
-    const reader = this.#reader!;
     const positions = this.#positions!;
     let rows = 0;
     while (rows < TURN_ROWS) {
@@ -407,15 +410,17 @@ export class Task {
         this.#askForRoom();
         return;
       }
-      const chunk = reader.take();
-      if (chunk === undefined) return;
-      const next = positions.broadcast.cut(chunk, reader);
-      this.#pipeline!.process(chunk, this.#store!);
+      const slice = this.#slices!.take(this.#limits.sliceRows);
+      if (slice === undefined) return;
+      const { chunk, from, to, next } = slice;
+      const count = to - from;
+      this.#pipeline!.process(chunk, this.#store!, from, to);
       positions.advance(chunk.topic, chunk.partition, next, chunk.lastStable);
       this.#onBroadcastRead(chunk);
-      rows += chunk.records.count;
-      this.#running.recordsIn += chunk.records.count;
-      this.#recordsIn += chunk.records.count;
+      this.#limits.processed(slice, this.#running.outputBytes);
+      rows += count;
+      this.#running.recordsIn += count;
+      this.#recordsIn += count;
     }
     if (this.#turnAsked) return;
     this.#turnAsked = true;

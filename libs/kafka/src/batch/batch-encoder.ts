@@ -54,20 +54,14 @@ function pack(compression: Exclude<KafkaCompression, 'none'>, records: Buffer): 
   return bytes;
 }
 
-/** The row whose record takes most, and the most bytes that it can take. */
-export function largestRecordBytes({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns): {
-  row: number;
-  bytes: number;
-} {
-  let row = 0;
-  let most = -1;
+/** The rows whose records may take more than `limit` bytes before packing. */
+export function rowsAbove({ count, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd }: RecordColumns, limit: number): readonly number[] {
+  const rows: number[] = [];
   for (let i = 0; i < count; i++) {
     const fields = keyEnd[i]! - keyStart[i]! + (valueEnd[i]! - valueStart[i]!) + (headersEnd[i]! - headersStart[i]!);
-    if (fields <= most) continue;
-    most = fields;
-    row = i;
+    if (fields + MOST_RECORD_OVERHEAD > limit) rows.push(i);
   }
-  return { row, bytes: most + MOST_RECORD_OVERHEAD };
+  return rows;
 }
 
 /** How many rows fit, and the most bytes that they can take with the head. */

@@ -1,6 +1,6 @@
 import { isWeirError, offset, partitionName, type Append, type AppendResult, type TopicPartition, type WeirError } from '@weir/core';
 import { AT } from '../batch/batch-format.js';
-import { encodeBatch, largestRecordBytes } from '../batch/batch-encoder.js';
+import { encodeBatch, rowsAbove } from '../batch/batch-encoder.js';
 import { errors } from '../errors.js';
 import type { KafkaSettings } from '../options.js';
 import { Backoff } from '../wire/backoff.js';
@@ -63,6 +63,8 @@ interface Batch {
 interface Lane extends TopicPartition {
   readonly name: string;
   readonly limit: number;
+  /** Whether the log has told the limit. */
+  readonly limitKnown: boolean;
   /** Indices of the appends for this partition that are not wholly cut. */
   readonly left: number[];
   /** First row of the first of them that is not cut. */
@@ -95,6 +97,8 @@ export class Appender {
     private readonly settings: KafkaSettings,
     private readonly appends: readonly Append[],
     limits: ReadonlyMap<string, BatchLimits>,
+    /** Told of a batch that the broker refused for its size. */
+    private readonly onRefused: (topic: string, batchBytes: number) => void,
   ) {
     this.#placed = appends.map(() => undefined);
     this.#lanes = lanesOf(appends, limits);
@@ -106,12 +110,11 @@ export class Appender {
     if (!isKnown) return;
     for (const index of lane.left) {
       const { records } = this.appends[index]!;
-      const largest = largestRecordBytes(records);
-      if (AT.records + largest.bytes <= limit) continue;
-      const alone = encodeBatch(records, largest.row, 0, this.settings.compression, this.#batchProducer(lane));
-      if (alone.bytes.length <= limit) continue;
-      const { topic, partition } = lane;
-      throw errors.recordTooLarge({ topic, partition, row: largest.row, bytes: alone.bytes.length, limit });
+      for (const row of rowsAbove(records, limit - AT.records)) {
+        const { bytes } = encodeBatch(records, row, 0, this.settings.compression, this.#batchProducer(lane));
+        const { topic, partition } = lane;
+        if (bytes.length > limit) throw errors.recordTooLarge({ topic, partition, row, bytes: bytes.length, limit });
+      }
     }
   }
 
@@ -259,7 +262,7 @@ export class Appender {
         this.#acknowledge(lane, batch, result.baseOffset);
         progressed = true;
       } else if (result !== undefined && result.error !== CODE.NONE) {
-        this.#judge(lane, result, failed.has(lane));
+        this.#judge(lane, batch, result, failed.has(lane));
         failed.add(lane);
       } else failed.add(lane);
     }
@@ -275,14 +278,18 @@ export class Appender {
     placed.leaderEpoch = leaderEpoch;
   }
 
-  #judge(lane: Lane, { topic, partition, error, detail }: ProduceResult, behindFailed: boolean): void {
+  #judge(lane: Lane, { bytes, rows }: Batch, { topic, partition, error, detail }: ProduceResult, behindFailed: boolean): void {
     this.#last = codeName(error);
+    const isTooLarge = TOO_LARGE.has(error);
+    // The next attempt cuts smaller batches, or refuses the record by name (D4).
+    const mayFitNext = isTooLarge && (rows > 1 || lane.limitKnown);
+    if (isTooLarge) this.onRefused(topic, bytes.length);
     if (isFenced(error)) this.#failure ??= this.producer.fence('Produce', error);
     else if (isStaleLeader(error)) this.cluster.forgetLeader(lane.topic, lane.partition);
     else if (isPassing(error) || error === CODE.CORRUPT_MESSAGE) return;
     else if (error === CODE.OUT_OF_ORDER_SEQUENCE_NUMBER && behindFailed)
       return; // D2
-    else if (REFUSALS.has(error)) this.#failure ??= errors.appendRefused({ topic, partition, answer: codeName(error), detail });
+    else if (REFUSALS.has(error) && !mayFitNext) this.#failure ??= errors.appendRefused({ topic, partition, answer: codeName(error), detail });
     else {
       const problem = `${partitionName(topic, partition)} answered ${codeName(error)}${detail === '' ? '' : `: ${detail}`}`;
       this.#failure ??= this.producer.failed('Produce', problem);
@@ -294,10 +301,10 @@ const INVALID_TIMESTAMP = 32;
 const INVALID_REQUIRED_ACKS = 21;
 const POLICY_VIOLATION = 44;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
+const TOO_LARGE = new Set<number>([CODE.MESSAGE_TOO_LARGE, CODE.RECORD_LIST_TOO_LARGE]);
 /** Records that the log will never take. */
 const REFUSALS = new Set<number>([
-  CODE.MESSAGE_TOO_LARGE,
-  CODE.RECORD_LIST_TOO_LARGE,
+  ...TOO_LARGE,
   CODE.INVALID_RECORD,
   CODE.TOPIC_AUTHORIZATION_FAILED,
   CODE.INVALID_TOPIC_EXCEPTION,
@@ -314,7 +321,8 @@ function lanesOf(appends: readonly Append[], limits: ReadonlyMap<string, BatchLi
     const name = partitionName(topic, partition);
     let lane = lanes.get(name);
     if (lane === undefined) {
-      lane = { topic, partition, name, limit: limits.get(topic)!.bytes, left: [], row: 0, pending: [] };
+      const { bytes, isKnown } = limits.get(topic)!;
+      lane = { topic, partition, name, limit: bytes, limitKnown: isKnown, left: [], row: 0, pending: [] };
       lanes.set(name, lane);
     }
     lane.left.push(index);

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RecordWriter } from '@weir/core';
+import { RecordWriter, sleep } from '@weir/core';
 import zlib from 'node:zlib';
+import { decodeDescribeTopicConfig, encodeDescribeTopicConfig } from '../admin/topics-messages.js';
 import type { KafkaCompression } from '../options.js';
-import { ClusterClient, rows } from '../spec/cluster-client.js';
+import { ClusterClient, clock, rows } from '../spec/cluster-client.js';
 import { CODE } from '../wire/error-codes.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
-import { APIS } from '../wire/wire.js';
+import { ANY_NODE, APIS } from '../wire/wire.js';
 
 let client: ClusterClient;
 afterEach(() => client.end());
@@ -18,6 +19,19 @@ function produceError(topic: string, error: number): Buffer {
   const out = new ProtocolWriter(APIS.produce.flexible);
   out.count(1).string(topic).count(1).int32(0).int16(error).int64(-1).int64(-1).int64(-1).count(0).string(null);
   return Buffer.concat(out.int32(0).finish());
+}
+
+const ALTER_CONFIGS = { name: 'AlterConfigs', key: 33, version: 1, flexible: false };
+
+/** Changes a topic's limit, as an operator does, and waits until the broker says it has. */
+async function setLimit(topic: string, bytes: number): Promise<void> {
+  const name = 'max.message.bytes';
+  const out = new ProtocolWriter(ALTER_CONFIGS.flexible).count(1).int8(2).string(topic).count(1).string(name).string(String(bytes)).boolean(false);
+  await client.wire.send(ANY_NODE, 'control', ALTER_CONFIGS, out.finish());
+  for (let value = ''; value !== String(bytes); await sleep(clock, 5)) {
+    const answer = await client.wire.send(ANY_NODE, 'control', APIS.describeConfigs, encodeDescribeTopicConfig(topic, [name]));
+    value = decodeDescribeTopicConfig(answer).values.get(name) ?? '';
+  }
 }
 
 describe('an append', () => {
@@ -64,7 +78,7 @@ describe('an append', () => {
     const append = transaction.append([{ topic, partition: 0, records: rows('small', 'x'.repeat(6_000), 'small') }]);
     await expect(append).rejects.toMatchObject({
       kind: 'invalid',
-      code: 'KAFKA_RECORD_TOO_LARGE',
+      code: 'LOG_RECORD_TOO_LARGE',
       context: { topic, row: 1, limit: 5_000 },
     });
     expect(client.wire.count(APIS.produce)).toBe(0);
@@ -79,6 +93,59 @@ describe('an append', () => {
     await transaction.append([{ topic, partition: 0, records: rows(...values) }]);
     await transaction.commit();
     expect(await client.values(topic)).toEqual(values);
+  });
+
+  it('of many records of 900 KB is cut into batches that the topic takes, and of one of 10 MB is taken where the topic was made for it', async () => {
+    client = new ClusterClient({ batchBytes: 4_000_000 });
+    const values = Array.from({ length: 30 }, (_, i) => `${i % 10}`.repeat(900_000));
+    const [usual, large] = [await client.topic(), await client.topic(1, { 'max.message.bytes': '12000000' })];
+    const transaction = (await client.writer()).begin();
+    const huge = ['z'.repeat(10_000_000), 'y', 'x'.repeat(10_000_000)];
+    await transaction.append([
+      { topic: usual, partition: 0, records: rows(...values) },
+      { topic: large, partition: 0, records: rows(...huge) },
+    ]);
+    await transaction.commit();
+    expect((await client.values(usual)).every((value, i) => value === values[i])).toBe(true);
+    expect((await client.values(large)).map((value, i) => value === huge[i])).toEqual([true, true, true]);
+  });
+
+  it('is refused only after the limit was asked for anew: it may have been raised since', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic(1, { 'max.message.bytes': '5000' });
+    const writer = await client.writer();
+    const transaction = writer.begin();
+    await expect(transaction.append([{ topic, partition: 0, records: rows('x'.repeat(6_000)) }])).rejects.toMatchObject({ code: 'LOG_RECORD_TOO_LARGE' });
+    await transaction.abort();
+    await setLimit(topic, 10_000);
+    const next = writer.begin();
+    await next.append([{ topic, partition: 0, records: rows('x'.repeat(6_000)) }]);
+    await next.commit();
+    expect(await client.values(topic)).toEqual(['x'.repeat(6_000)]);
+  });
+
+  it('whose batch is too large since the limit was lowered is tried again in smaller ones, and a record that is too large is refused then', async () => {
+    client = new ClusterClient();
+    const topic = await client.topic(1, { 'max.message.bytes': '50000' });
+    const writer = await client.writer();
+    const values = Array.from({ length: 20 }, (_, i) => `${i}`.padEnd(2_000, '.'));
+    const attempt = async (...given: string[]): Promise<unknown> => {
+      const transaction = writer.begin();
+      try {
+        await transaction.append([{ topic, partition: 0, records: rows(...given) }]);
+        await transaction.commit();
+        return undefined;
+      } catch (thrown) {
+        await transaction.abort();
+        return thrown;
+      }
+    };
+    expect(await attempt('first')).toBeUndefined();
+    await setLimit(topic, 5_000);
+    expect(await attempt(...values)).toMatchObject({ kind: 'restart-task', code: 'KAFKA_TRANSACTION_FAILED' });
+    expect(await attempt(...values)).toBeUndefined();
+    expect(await attempt('x'.repeat(6_000))).toMatchObject({ kind: 'invalid', code: 'LOG_RECORD_TOO_LARGE', context: { limit: 5_000 } });
+    expect(await client.values(topic)).toEqual(['first', ...values]);
   });
 
   it('without a key to a compacted topic says what the broker said', async () => {

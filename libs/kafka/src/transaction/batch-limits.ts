@@ -1,3 +1,4 @@
+import { isWeirError, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 import type { Topics } from '../admin/topics.js';
 
 /** How large a batch of a topic may be. */
@@ -26,8 +27,27 @@ export class TopicLimits {
     return this.#known;
   }
 
-  /** Forgets a limit that a record did not fit: it may have been raised, and then the next try fits. */
-  forget(topic: string): void {
-    this.#known.delete(topic);
+  /**
+   * Gives `use` the limits. Where a record does not fit, the limit may have been raised since it was learned: it is asked for anew, once.
+   * @throws WeirError what `use` throws; `retry` if the cluster does not answer
+   */
+  async with<T>(topics: ReadonlySet<string>, use: (limits: ReadonlyMap<string, BatchLimits>) => T): Promise<T> {
+    const known = await this.of(topics);
+    try {
+      return use(known);
+    } catch (thrown) {
+      if (!isWeirError(thrown) || thrown.code !== RECORD_TOO_LARGE) throw thrown;
+      this.#known.delete((thrown.context as RecordTooLarge).topic);
+      return use(await this.of(topics));
+    }
   }
+
+  /**
+   * The broker refused a batch for its size. A limit that was known has been lowered since, and is asked for anew; one that was never known
+   * is below the batch, so half of it is tried next.
+   */
+  readonly refused = (topic: string, batchBytes: number): void => {
+    if (this.#known.get(topic)?.isKnown === false) this.#known.set(topic, { bytes: Math.ceil(batchBytes / 2), isKnown: false });
+    else this.#known.delete(topic);
+  };
 }

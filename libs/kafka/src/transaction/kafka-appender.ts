@@ -1,4 +1,4 @@
-import { type Append, type AppendResult, isWeirError, type LogAppender, type WeirError } from '@weir/core';
+import type { Append, AppendResult, LogAppender, WeirError } from '@weir/core';
 import { errors } from '../errors.js';
 import type { KafkaSettings } from '../options.js';
 import type { Attempt, Cluster } from '../wire/cluster.js';
@@ -41,12 +41,13 @@ export class KafkaAppender implements LogAppender {
 
   async #append(appends: readonly Append[]): Promise<readonly AppendResult[]> {
     await this.#producer.renew();
-    const known = await this.limits.of(new Set(appends.filter(({ records }) => records.count > 0).map(({ topic }) => topic)));
+    const topics = new Set(appends.filter(({ records }) => records.count > 0).map(({ topic }) => topic));
+    const { cluster, limits, settings } = this;
     try {
-      return await new Appender(this.cluster, this.#producer, this.settings, appends, known).run(this.settings.requestTimeoutMs);
+      const appender = await limits.with(topics, (known) => new Appender(cluster, this.#producer, settings, appends, known, limits.refused));
+      return await appender.run(settings.requestTimeoutMs);
     } catch (thrown) {
       this.#producer.taint();
-      if (isWeirError(thrown) && thrown.code === 'KAFKA_RECORD_TOO_LARGE') this.limits.forget(thrown.context.topic as string);
       throw thrown;
     }
   }

@@ -126,8 +126,8 @@ class KafkaTransaction implements LogTransaction {
       const { cluster, settings, producer, limits, options } = this.parts;
       const full = appends.filter(({ records }) => records.count > 0);
       await this.#beforeSending(full.length > 0);
-      const known = await limits.of(new Set(full.map(({ topic }) => topic)));
-      const appender = new Appender(cluster, producer, settings, appends, known);
+      const topics = new Set(full.map(({ topic }) => topic));
+      const appender = await limits.with(topics, (known) => new Appender(cluster, producer, settings, appends, known, limits.refused));
       const added = full.filter(({ topic, partition }) => !this.#added.has(partitionName(topic, partition)));
       if (added.length > 0) await producer.addPartitions(unique(added), options.transactionTimeoutMs); // T2
       for (const { topic, partition } of added) this.#added.add(partitionName(topic, partition));
@@ -204,7 +204,6 @@ class KafkaTransaction implements LogTransaction {
   /** Within a transaction "try again" is no advice: part of it may have happened. */
   #failureOf(act: string, thrown: unknown): unknown {
     const { transactionalId } = this.parts.producer;
-    if (isWeirError(thrown) && thrown.code === 'KAFKA_RECORD_TOO_LARGE') this.parts.limits.forget(thrown.context.topic as string);
     if (!isWeirError(thrown, 'retry')) return thrown;
     return errors.transactionFailed({ transactionalId, act, problem: thrown.message }, thrown);
   }

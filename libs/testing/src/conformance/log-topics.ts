@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 import { commitRows, endsOf, rejection, rows, type LogFixture } from './log-harness.js';
 import type { ConformanceTest } from './log.js';
 
@@ -9,6 +10,8 @@ export const topicTests: readonly ConformanceTest[] = [
   ['creates topics once, however often and by however many clients it is asked', ensureIsIdempotent],
   ['refuses a topic that exists with another number of partitions', refusesOtherCount],
   ['gives the ends of partitions in the order asked for, 0 and 0 for an empty one', ends],
+  ['L7: refuses a record that is larger than its topic takes, by its place and size, and sends nothing of the append', refusesTooLarge],
+  ['takes records up to the size that its topic was given, in transactions of many', takesLarge],
   ['knows where the present leader epoch ends, and nothing of one that never was', epochEnds],
 ];
 
@@ -77,6 +80,33 @@ async function ends(fixture: LogFixture): Promise<void> {
   expect(plain[1]).toMatchObject({ topic: one, partition: 1, start: 0 });
   expect(plain[1]!.lastStable).toBe(plain[1]!.highWatermark);
   expect(plain[1]!.highWatermark).toBeGreaterThan(written.nextOffset);
+}
+
+async function refusesTooLarge(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const [small, other] = [await fixture.topic(log, 1, { 'max.message.bytes': '5000' }), await fixture.topic(log)];
+  const transaction = (await fixture.writer(log)).begin();
+  const appends = [
+    { topic: other, partition: 0, records: rows('fits') },
+    { topic: small, partition: 0, records: rows('fits', 'x'.repeat(5_000), 'fits') },
+  ];
+  const refusal = await rejection(transaction.append(appends));
+  expect(refusal).toMatchObject({ kind: 'invalid', code: RECORD_TOO_LARGE, context: { topic: small, partition: 0, row: 1, limit: 5_000 } });
+  expect((refusal.context as RecordTooLarge).bytes).toBeGreaterThan(5_000);
+  await transaction.abort();
+  for (const topic of [small, other]) expect((await fixture.stable(log, topic)).highWatermark).toBe(0);
+}
+
+async function takesLarge(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const topic = await fixture.topic(log, 1, { 'max.message.bytes': '1000000' });
+  const values = Array.from({ length: 12 }, (_, i) => String(i).repeat(i % 3 === 0 ? 490_000 : 900_000 / String(i).length));
+  await commitRows(await fixture.writer(log), topic, rows(...values));
+  const reading = fixture.reading(log, 100_000);
+  reading.assign(topic);
+  await reading.toEnd(topic);
+  expect(reading.values(topic).map((value) => value?.length)).toEqual(values.map(({ length }) => length));
+  expect(reading.values(topic)).toEqual(values);
 }
 
 async function epochEnds(fixture: LogFixture): Promise<void> {

@@ -14,7 +14,7 @@ export type ConformanceTest = readonly [name: string, run: (fixture: LogFixture)
 
 /**
  * What every implementation of the Log port must do, as a suite that an implementation's spec calls. It uses the port alone, so it
- * runs on a real cluster as on the in-memory one; guarantees are cited by their number in the port (L1 to L6).
+ * runs on a real cluster as on the in-memory one; guarantees are cited by their number in the port (L1 to L7).
  *
  * @param name of the implementation, for the report
  * @param makeHarness called once; one cluster serves all tests, which keep apart by names of their own

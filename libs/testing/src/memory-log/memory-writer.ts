@@ -213,7 +213,7 @@ export function checkRows(broker: Pick<WriterBroker, 'topicLimits'>, topic: stri
   const { maxMessageBytes, compacted } = broker.topicLimits(topic);
   for (let row = 0; row < rows.columns.count; row++) {
     const bytes = rowSize(rows, row, row + 1) + BATCH_OVERHEAD_BYTES;
-    if (bytes > maxMessageBytes) throw errors.recordTooLarge({ topic, partition, bytes, limit: maxMessageBytes });
+    if (bytes > maxMessageBytes) throw errors.recordTooLarge({ topic, partition, row, bytes, limit: maxMessageBytes });
     if (compacted && rows.columns.key(row) === null) throw errors.keyRequired({ topic, partition, row });
   }
 }
