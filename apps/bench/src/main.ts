@@ -2,7 +2,7 @@ import { type BenchOptions, OptionError, optionsFrom, USAGE } from './options.js
 import { runChild } from './run/child-main.js';
 import { RunFailedError } from './run/child-process.js';
 
-/** `node main.js [command] [options]`, with KAFKA_BROKERS set; `node main.js child <task>` is what it starts itself for a run. */
+/** `node main.js [command] [options]`, with KAFKA_BROKERS set where a broker is needed; `node main.js child <task>` is what it starts itself for a run. */
 async function main(args: readonly string[]): Promise<void> {
   if (args[0] === 'child') return runChild(args[1] ?? '');
   if (args.includes('--help')) {
@@ -13,7 +13,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   const options = optionsFrom(args);
   if (!(await run(options))) {
-    console.error('At least one run gave wrong alerts.');
+    console.error('At least one run was wrong, or took more than it may.');
     process.exitCode = 1;
   }
 }
@@ -26,6 +26,10 @@ async function run(options: BenchOptions): Promise<boolean> {
       return (await import('./study/parallelism.js')).parallelismStudy(options, brokers());
     case 'profile':
       return (await import('./study/profile.js')).profile(options, brokers());
+    case 'memory':
+      return (await import('./memory/memory.js')).memoryStudy(options);
+    case 'states':
+      return (await import('./states/states.js')).statesStudy(options);
     case 'micro':
       return (await import('./micro/micro.js')).micro(options);
   }

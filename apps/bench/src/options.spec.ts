@@ -21,8 +21,14 @@ describe('the options of the benchmark', () => {
     expect(() => optionsFrom(['--partitions', '2', '--parallelism', '3'])).toThrow(OptionError);
   });
 
+  it('limit the memory of a process in megabytes', () => {
+    expect(optionsFrom(['memory'])).toMatchObject({ limitBytes: 700_000_000, budgetBytes: 256_000_000, heapBytes: 200_000_000 });
+    expect(optionsFrom(['memory', '--limit', '500']).limitBytes).toBe(500_000_000);
+    expect(() => optionsFrom(['memory', '--heap', '0'])).toThrow('--heap is "0"; allowed: a whole number from 1 to 1000000.');
+  });
+
   it.each([
-    [['fly'], 'command is "fly"; allowed: compare, micro, parallelism, profile.'],
+    [['fly'], 'command is "fly"; allowed: compare, memory, micro, parallelism, profile, states.'],
     [['--records', 'many'], '--records is "many"; allowed: a whole number from 1000 to 1000000000.'],
     [['--peers', 'weir,flink'], 'peers is "flink"; allowed: bare, weir, kafka-streams.'],
     [['--backend', 'disk'], 'backend is "disk"; allowed: rocksdb, memory.'],

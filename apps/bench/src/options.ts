@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What `npm run bench -- ...` was asked for. */
-export const COMMANDS = ['compare', 'micro', 'parallelism', 'profile'] as const;
+export const COMMANDS = ['compare', 'memory', 'micro', 'parallelism', 'profile', 'states'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export const PEERS = ['bare', 'weir', 'kafka-streams'] as const;
@@ -30,6 +30,10 @@ export interface BenchOptions {
   readonly json: string | undefined;
   /** For `parallelism`: seconds for which the idle cost is measured. */
   readonly idleSeconds: number;
+  /** For `memory`, in bytes: what the process may have resident, what of it RocksDB's budget is, and what V8's old space. */
+  readonly limitBytes: number;
+  readonly budgetBytes: number;
+  readonly heapBytes: number;
 }
 
 /** Kafka's default `batch.size`. */
@@ -42,15 +46,17 @@ export class OptionError extends Error {
   override readonly name = 'OptionError';
 }
 
-export const USAGE = `npm run bench -- [compare | micro | parallelism | profile] [options]
+export const USAGE = `npm run bench -- [compare | memory | micro | parallelism | profile | states] [options]
 
   compare      weir, the bare data path and Kafka Streams on the same input, run in turn (the default)
+  memory       5 million keys of 100 bytes in RocksDB, and a map of a million entries, in processes that may have 700 MB resident
   micro        costs per record of single parts, without a broker, beside a plain loop with a Map
   parallelism  the same work in 1, 2, 4, 8 ... tasks, and what an idle task costs
   profile      one run of weir under Node's CPU profiler, and where its time went
+  states       what each kind of state costs per operation, in memory and in RocksDB, beside a plain Map
 
-  --records N      readings (2000000)
-  --sensors N      keys; default: the standard scenarios (1000 and 500000 keys)
+  --records N      readings (2000000; 500000 for states)
+  --sensors N      keys; default: the standard scenarios (1000 and 500000 keys); 5000000 for memory, 100000 for states
   --partitions N   of the input (4; 8 for parallelism)
   --parallelism N  tasks (as many as partitions, at most 4)
   --interval MS    between checkpoints (500)
@@ -62,6 +68,9 @@ export const USAGE = `npm run bench -- [compare | micro | parallelism | profile]
   --batches SIZE   of the input's producer: large (256 KB), small (16 KB, Kafka's default) or bytes (large)
   --seed N         of the readings (1)
   --idle-seconds N for which parallelism measures idle tasks (10)
+  --limit MB       that a process of memory may have resident (700)
+  --budget MB      of it for all stores together: memoryBudgetBytes (256)
+  --heap MB        of it for V8's old space (200)
   --json FILE      write the figures there, too`;
 
 /** @throws OptionError that names the option, what came and what is allowed */
@@ -73,7 +82,7 @@ export function optionsFrom(args: readonly string[]): BenchOptions {
   const parallelism = whole('parallelism', values.parallelism, Math.min(partitions, 4), 1, partitions);
   return {
     command,
-    records: whole('records', values.records, 2_000_000, 1_000, 1_000_000_000),
+    records: whole('records', values.records, command === 'states' ? 500_000 : 2_000_000, 1_000, 1_000_000_000),
     sensors: values.sensors === undefined ? undefined : whole('sensors', values.sensors, 0, 1, 50_000_000),
     partitions,
     parallelism,
@@ -86,6 +95,9 @@ export function optionsFrom(args: readonly string[]): BenchOptions {
     seed: whole('seed', values.seed, 1, 0, 2 ** 32 - 1),
     json: values.json,
     idleSeconds: whole('idle-seconds', values['idle-seconds'], 10, 1, 3_600),
+    limitBytes: megabytes('limit', values.limit, 700),
+    budgetBytes: megabytes('budget', values.budget, 256),
+    heapBytes: megabytes('heap', values.heap, 200),
   };
 }
 
@@ -116,6 +128,9 @@ const parseAll = (args: readonly string[]) =>
       seed: { type: 'string' },
       json: { type: 'string' },
       'idle-seconds': { type: 'string' },
+      limit: { type: 'string' },
+      budget: { type: 'string' },
+      heap: { type: 'string' },
     },
   });
 
@@ -124,6 +139,9 @@ function batches(value: string): number {
   if (value === 'small') return SMALL_BATCH_BYTES;
   return whole('batches', value, 0, 1_024, 1_000_000);
 }
+
+const MEGABYTE = 1_000_000;
+const megabytes = (option: string, value: string | undefined, fallback: number): number => whole(option, value, fallback, 1, 1_000_000) * MEGABYTE;
 
 function whole(option: string, value: string | undefined, fallback: number, least: number, most: number): number {
   if (value === undefined) return fallback;

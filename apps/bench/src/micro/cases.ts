@@ -1,12 +1,12 @@
 import { ByteWriter, type Codec, clockOf, createJob, float64, json, RecordColumns, RecordWriter, silentTelemetry, utf8 } from '@weir/core';
 import type { Alert } from '../input/alert-digest.js';
 import { sensorId } from '../input/fleet.js';
+import { NowhereStore, nowhere, type ReplayInput, ReplayLog } from '../replay/replay-log.js';
 import { median } from '../report/figures.js';
 import { sensorReadingCodec, temperatureJob } from '../run/temperature-job.js';
 import { batchEncoders, keyTables, recordSetReaders } from './insides.js';
 import { plainLoop } from './plain-loop.js';
 import { preparedChunks } from './prepared-chunks.js';
-import { NowhereStore, nowhere, replayLog } from './replay-log.js';
 
 /**
  * One figure each: nanoseconds of processor time for one record, key or value, all threads of the process together, so that neither other
@@ -84,21 +84,30 @@ async function loop(sensors: number): Promise<number> {
 async function engine(sensors: number, intervalMs: number): Promise<number> {
   const chunks = preparedChunks(sensors, ROWS);
   const rounds = WARM_UP_ROUNDS + ROUNDS;
-  let began = process.cpuUsage();
-  const spent = await new Promise<number>((resolve) => {
-    const repeated = Array.from({ length: rounds }, () => chunks).flat();
-    const onBegin = (): void => {
-      began = process.cpuUsage();
-    };
-    void start({ input: 'in', chunks: repeated, onBegin, onEnd: () => resolve(nanosecondsSince(began)) });
+  const spent = await new Promise<number>((resolve, reject) => {
+    start(repeated(chunks, rounds, resolve)).catch(reject);
   });
   return spent / (ROWS * rounds);
 
-  async function start(replay: Parameters<typeof replayLog>[0]): Promise<void> {
+  async function start(input: ReplayInput): Promise<void> {
     const settings = { applicationId: 'micro', parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries: EVERY_KEY } };
-    const ports = { log: replayLog(replay), state: nowhere, clock, telemetry: silentTelemetry };
+    const ports = { log: new ReplayLog({ inputs: { in: input }, partitions: 1 }).factory, state: nowhere, clock, telemetry: silentTelemetry };
     createJob('temperature-alerts', await temperatureJob('in', 'out'), settings, ports).start();
   }
+}
+
+/** @param onEnd called once the last chunk was processed, with the nanoseconds since the first was asked for */
+function repeated(chunks: readonly RecordColumns[], rounds: number, onEnd: (nanoseconds: number) => void): ReplayInput {
+  let began: NodeJS.CpuUsage | undefined;
+  let taken = 0;
+  const all = chunks.length * rounds;
+  const next = (): RecordColumns | undefined => {
+    began ??= process.cpuUsage();
+    if (taken < all) return chunks[taken++ % chunks.length];
+    if (taken++ === all) onEnd(nanosecondsSince(began));
+    return undefined;
+  };
+  return { partitions: 1, rows: ROWS * rounds, next };
 }
 
 /** Ids in an order that no cache of the processor can foresee; each its own string, as a decoder makes them. */

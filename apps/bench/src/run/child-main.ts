@@ -1,5 +1,7 @@
+import type { MemorySpec } from '../memory/memory-spec.js';
 import type { MicroCase } from '../micro/cases.js';
 import type { RunResult } from './run-meter.js';
+import type { StatesSpec } from '../states/states-run.js';
 import { RESULT_LINE, type RunSpec } from './run-spec.js';
 
 /** What a process of the benchmark's own is started for: the argument behind `child`, as JSON. */
@@ -7,7 +9,9 @@ export type ChildTask =
   | { readonly type: 'weir'; readonly spec: RunSpec }
   | { readonly type: 'weir-idle'; readonly spec: RunSpec; readonly seconds: number }
   | { readonly type: 'bare'; readonly spec: RunSpec }
-  | { readonly type: 'micro'; readonly name: MicroCase };
+  | { readonly type: 'micro'; readonly name: MicroCase }
+  | { readonly type: 'memory'; readonly spec: MemorySpec }
+  | { readonly type: 'states'; readonly spec: StatesSpec };
 
 /** Each kind loads what it needs alone, so that no peer carries another's modules in its memory. */
 export async function runChild(text: string): Promise<void> {
@@ -26,5 +30,9 @@ async function resultOf(task: ChildTask): Promise<RunResult | object> {
       return (await import('./bare.js')).runBare(task.spec);
     case 'micro':
       return { nanoseconds: await (await import('../micro/cases.js')).MICRO_CASES[task.name]() };
+    case 'memory':
+      return (await import('../memory/memory-run.js')).runMemory(task.spec);
+    case 'states':
+      return { nanoseconds: await (await import('../states/states-run.js')).runState(task.spec) };
   }
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { RESULT_LINE } from './run-spec.js';
 
@@ -12,19 +12,24 @@ export class RunFailedError extends Error {
   override readonly name = 'RunFailedError';
 }
 
+/** Looks at a running process; what it returns ends that, and may throw what is to be said instead of the run's own failure. */
+export type Watch = (child: ChildProcess) => () => void;
+
 /**
  * Runs a program to its end, and returns what its line that begins with RESULT says.
- * @throws RunFailedError with the program's last words if it ends without one
+ * @throws RunFailedError with the program's last words if it ends without one; what the watch throws
  */
-export async function runToResult<T>(program: string, args: readonly string[]): Promise<T> {
+export async function runToResult<T>(program: string, args: readonly string[], watch?: Watch): Promise<T> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' });
   // Ctrl-C ends this process; what it started must not go on.
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);
+  const unwatch = watch?.(child);
   try {
     return await resultOf<T>(child, program);
   } finally {
     process.off('exit', end);
+    unwatch?.();
   }
 }
 
