@@ -157,7 +157,7 @@ class ReplayReader implements LogReader {
       const input = this.replay.inputs[topic]!;
       const records = input.next(partition);
       if (records === undefined) continue;
-      place.position += records.count;
+      for (let row = 0; row < records.count; row++) records.offset[row] = place.position++;
       return { topic, partition, records, nextOffset: offset(place.position), lastStable: offset(input.rows) };
     }
     return undefined;
