@@ -92,10 +92,10 @@ const NEW_DATE = { selector: 'NewExpression[callee.name="Date"][arguments.length
 
 // --- Decisions are pure, and every spec runs -----------------------------------------------------------------------------
 
-const DECISIONS = 'libs/core/src/{checkpoint,restart}/**/*.ts';
+const DECISIONS = 'libs/core/src/{checkpoint,restart,assignment}/**/*.ts';
 const ASYNC = {
   selector: ':function[async=true], AwaitExpression, NewExpression[callee.name="Promise"]',
-  message: 'checkpoint/ and restart/ decide, they do not act: no async here. Return what is to be done.',
+  message: 'checkpoint/, restart/ and assignment/ decide, they do not act: no async here. Return what is to be done.',
 };
 const UNRUN_SPEC = {
   selector:

@@ -44,3 +44,6 @@ export { type EpochInput, type EpochRecord, decodeEpochRecord } from './checkpoi
 export { decodeCatalogue, type OperatorDeclaration, type StateCatalogue, type StateDeclaration } from './state/state-catalogue.js';
 export * from './membership/group-calls.js';
 export { openGroupSession } from './membership/group-session.js';
+export { type AssignableMember, assignTasks, type AssignmentInput, type AwaitedTask, type TaskCopy, type TaskOrders } from './assignment/assign-tasks.js';
+export { decodeMemberOrders, type GroupReplica, type MemberOrders } from './assignment/member-orders.js';
+export { decodeMemberReport, type MemberReport } from './assignment/member-report.js';

@@ -252,6 +252,13 @@ export const errors = defineErrors({
     advice: 'Drop what was not committed in its name: another replica may own its tasks by now.',
     example: { groupId: 'alerts', reason: 'the group does not know it any more' },
   }),
+  ordersUnreadable: error({
+    code: 'ORDERS_UNREADABLE',
+    kind: 'internal',
+    message: (c: { problem: string }) => `The group leader's orders for this replica cannot be understood: ${c.problem}.`,
+    advice: 'Run one version of Weir in all replicas of an application, or upgrade them one after the other by no more than one version.',
+    example: { problem: 'they are no JSON' },
+  }),
   instanceTaken: error({
     code: 'INSTANCE_ID_TAKEN',
     kind: 'fenced',
