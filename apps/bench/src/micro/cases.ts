@@ -126,7 +126,7 @@ async function mapHit(keys: number): Promise<number> {
 
 async function tableHit(keys: number): Promise<number> {
   const { KeyTable } = await keyTables();
-  const table = new KeyTable<string>({ codec: utf8, maxParallelism: 128, limit: EVERY_KEY, onNewKey: () => undefined });
+  const table = new KeyTable<string>({ codec: utf8, maxParallelism: 128, limit: EVERY_KEY });
   for (const id of scattered(keys, keys)) table.resolve(id);
   const ids = scattered(ROWS, keys);
   return measure(() => {
@@ -153,7 +153,7 @@ async function tableMiss(): Promise<number> {
   const ids = scattered(MISSES, MISSES);
   const store = new NowhereStore();
   return measure(() => {
-    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 128, limit: EVERY_KEY, onNewKey: () => undefined });
+    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 128, limit: EVERY_KEY });
     table.declare({ stateId: 1, operator: 'o', name: 's', codec: float64 });
     ids.forEach((id, i) => {
       table.resolve(id);

@@ -162,6 +162,13 @@ export const errors = defineErrors({
     advice: 'Use keyed state in the function itself, not in open, close or a constructor.',
     example: { state: 'last', operator: 'jump' },
   }),
+  timerUnheard: error({
+    code: 'TIMER_UNHEARD',
+    kind: 'invalid',
+    message: (c: { operator: string }) => `Operator ${c.operator} set a timer, and its function has no onTimer.`,
+    advice: 'Give it one: functions of process have onTimer(at, out).',
+    example: { operator: 'silence' },
+  }),
   sideOutputUnread: error({
     code: 'SIDE_OUTPUT_UNREAD',
     kind: 'invalid',

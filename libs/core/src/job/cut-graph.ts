@@ -73,7 +73,7 @@ function refuseCycles(job: string, subTopologies: readonly SubTopology[]): void 
       throw errors.topologyInvalid({
         job,
         problem: `a stream is joined with one that was shuffled from it by "${shuffle.name}"`,
-        advice: 'Give each of the two a sink of its own, or key both anew before the union.',
+        advice: 'Give each of the two a sink of its own, or key both anew before the union or the connect.',
       });
     }
     for (const shuffle of at.shufflesIn) for (const upstream of upstreamOf(shuffle, subTopologies)) visit(upstream, [...path, at]);

@@ -1,9 +1,9 @@
 import { errors } from '../errors/errors.js';
 import { type Incarnation, taskIndex } from '../model/brands.js';
 import type { TopicDescription } from '../ports/log.js';
-import { PlacementCheck } from '../task/placement-check.js';
+import { PartitionerChoice, PlacementCheck } from '../task/placement-check.js';
 import type { BroadcastInput, InputTopic, RepartitionInput, RepartitionOutput, SourceInput, TaskPlan } from '../task/task-plan.js';
-import { type ShuffleNode, type SourceNode, sourcesOf } from '../topology/graph.js';
+import { keyGroups, type ShuffleNode, type SourceNode, sourcesOf } from '../topology/graph.js';
 import { type CompiledSettings, defaultParallelism } from './compile-settings.js';
 import { type SubTopology, upstreamOf } from './cut-graph.js';
 import { changelogTopic, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
@@ -119,11 +119,15 @@ function repartitionInput(node: ShuffleNode, all: readonly SizedSubTopology[], {
 
 function placementsOf({ nodes }: SizedSubTopology, topics: Topics): ReadonlyMap<number, PlacementCheck> {
   const placements = new Map<number, PlacementCheck>();
-  for (const node of nodes) {
-    if (node.kind !== 'keyBy' || node.distribution.type !== 'already-partitioned') continue;
-    const [source] = sourcesOf(node);
-    const { topic, partitions } = topics.get(source!.topic.topic)!;
-    placements.set(node.id, new PlacementCheck(topic, partitions, node.distribution.by));
+  for (const group of keyGroups(nodes)) {
+    const choice = new PartitionerChoice(group.map(({ distribution }) => (distribution.type === 'shuffle' ? 'murmur2' : distribution.by.partitioner)));
+    for (const keyBy of group) {
+      if (keyBy.distribution.type === 'shuffle') continue;
+      const [source] = sourcesOf(keyBy);
+      const { topic, partitions } = topics.get(source!.topic.topic)!;
+      const beside = group.filter((other) => other !== keyBy).map(({ name }) => `"${name}"`);
+      placements.set(keyBy.id, new PlacementCheck(topic, partitions, keyBy.distribution.by, beside.length === 0 ? undefined : { choice, beside: beside.join(' and ') }));
+    }
   }
   return placements;
 }

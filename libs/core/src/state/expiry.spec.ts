@@ -78,7 +78,7 @@ describe('a time to live', () => {
 
   it('gives the default for a value that has expired', () => {
     let now = 0;
-    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit: 9, onNewKey: () => undefined, wallTime: () => now });
+    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit: 9, wallTime: () => now });
     const state = new KeyedStateRegistry('op', table, new Map()).state(valueState('v', float64, { default: 7, ttl: TTL }));
     table.current = table.resolve('k');
     state.update(1);
@@ -88,7 +88,7 @@ describe('a time to live', () => {
   });
 
   it.each([0, -1, Number.NaN, Infinity, '5'])('of %p milliseconds is refused', (ms) => {
-    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit: 9, onNewKey: () => undefined });
+    const table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit: 9 });
     const registry = new KeyedStateRegistry('op', table, new Map());
     const thrown = thrownBy(() => registry.state(mapState('m', utf8, float64, { ttl: { ms: ms as number } })));
     expect([thrown.code, thrown.kind]).toEqual(['STATE_REGISTRATION', 'invalid']);

@@ -17,7 +17,6 @@ const STATE_IDS = [7, 3, 5];
 class Rig<K = string> {
   readonly store = new FakeStore();
   readonly table: KeyTable<K>;
-  readonly newKeys: string[] = [];
   readonly changes = new RecordWriter();
   #epoch = 0;
 
@@ -26,7 +25,7 @@ class Rig<K = string> {
     keys: Codec<K>,
     readonly codecs: readonly Codec<unknown>[] = [float64],
   ) {
-    this.table = new KeyTable<K>({ codec: keys, maxParallelism: 128, limit, onNewKey: (key) => void this.newKeys.push(key.toString('hex')) });
+    this.table = new KeyTable<K>({ codec: keys, maxParallelism: 128, limit });
     codecs.forEach((codec, i) => this.table.declare({ stateId: STATE_IDS[i]!, operator: 'jump', name: 'abc'[i]!, codec }));
   }
 
@@ -100,29 +99,6 @@ describe('a batch', () => {
       [undefined, undefined, { a: 1 }],
       [1.5, 'text', undefined],
     ]);
-  });
-
-  it('tells of each key once, when it enters', () => {
-    const rig = new Rig(100, utf8);
-    rig.batch(['a', 'b', 'a']);
-    rig.batch(['a']);
-    expect(rig.newKeys).toEqual(['61', '62']);
-  });
-
-  it('leaves no trace of a key that was refused when it entered', () => {
-    const table = new KeyTable<string>({
-      codec: utf8,
-      maxParallelism: 128,
-      limit: 10,
-      onNewKey: () => {
-        throw new Error('elsewhere');
-      },
-    });
-    expect(() => table.resolve('a')).toThrow('elsewhere');
-    expect(table.size).toBe(0);
-    const store = new FakeStore();
-    table.loadMissing(store);
-    expect(store.reads).toEqual([]);
   });
 
   it('names state, operator and codec when a stored value cannot be decoded', () => {

@@ -12,7 +12,7 @@ import { writeStoredKey, writeSubKey } from './stored-key.js';
 import { decodeStateValue, encodeStateValue, type TableState, Timed } from './table-state.js';
 
 /**
- * KeyTable: the state of the operators behind one keyBy, as their functions see it. It owns the overlay of the running epoch and the bounded heap
+ * KeyTable: the state of the operators behind one keyBy, or behind several that are connected, as their functions see it. It owns the overlay of the running epoch and the bounded heap
  * cache, which are one thing: a Map from key to the decoded values of that key. It does not own durability: frozen changes are handed
  * out as changelog rows, and the task tells when they are in the store.
  *
@@ -149,7 +149,6 @@ export class KeyTable<K = unknown> {
 
   #enter(identity: unknown, key: K): KeyEntry<K> {
     const bytes = this.#scratch.copy();
-    this.options.onNewKey(bytes);
     const keyGroup = keyGroupOf(bytes, 0, bytes.length, this.options.maxParallelism);
     const entry = new KeyEntry(identity, key, bytes, keyGroup, this.#states.length);
     this.#entries.set(identity, entry);
@@ -379,8 +378,6 @@ export interface KeyTableOptions<K> {
   readonly maxParallelism: number;
   /** Entries kept at most: see K4. */
   readonly limit: number;
-  /** Called with a key's bytes when it enters the table. */
-  readonly onNewKey: (bytes: Buffer) => void;
   /** Milliseconds since the epoch; needed where a state has a TTL. */
   readonly wallTime?: () => number;
   /** That of the task, if it has several tables. */
@@ -402,6 +399,8 @@ export class KeyEntry<K = unknown> {
   frozenIn = 0;
   /** Used again since the hand of the clock last passed. */
   used = false;
+  /** Bit per keyBy of the table that has checked where the key lies. */
+  placed = 0;
 
   constructor(
     readonly identity: unknown,

@@ -8,7 +8,7 @@ import { KeyTable, MAX_STATES_PER_TABLE } from './key-table.js';
 import { KeyedStateRegistry } from './keyed-state-registry.js';
 import { stateIdOf } from './stored-key.js';
 
-const tableOf = (): KeyTable => new KeyTable({ codec: utf8, maxParallelism: 128, limit: 10, onNewKey: () => undefined });
+const tableOf = (): KeyTable => new KeyTable({ codec: utf8, maxParallelism: 128, limit: 10 });
 const registryOf = (table = tableOf(), operator = 'jump', taken = new Map<number, string>()): KeyedStateRegistry => new KeyedStateRegistry(operator, table, taken);
 
 describe('declaring a state', () => {

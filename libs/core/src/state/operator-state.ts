@@ -70,6 +70,7 @@ export const broadcastState = <K, V>(name: string, key: Codec<K>, value: Codec<V
 export class OperatorStates {
   readonly #tables: EntryTable[] = [];
   readonly #declared = new Map<string, StateDeclaration>();
+  readonly #codecs: Codec<unknown>[] = [];
   #sealed = false;
   /** Whether the broadcast side runs: only then broadcast state may be written. */
   broadcastSide = false;
@@ -82,6 +83,11 @@ export class OperatorStates {
 
   get declarations(): ReadonlyMap<string, StateDeclaration> {
     return this.#declared;
+  }
+
+  /** Those of all states that were declared. */
+  get codecs(): readonly Codec<unknown>[] {
+    return this.#codecs;
   }
 
   seal(): void {
@@ -98,6 +104,7 @@ export class OperatorStates {
 
   broadcast<K, V>(descriptor: BroadcastStateDescriptor<K, V>): BroadcastState<K, V> {
     const { key, value } = descriptor;
+    this.#codecs.push(key);
     const table = this.#declare(descriptor, `${key.id} -> ${value.id}`, value);
     return new TableBroadcastState<K, V>(table, key, () => {
       if (!this.broadcastSide) throw errors.broadcastStateReadOnly({ state: descriptor.name, operator: this.operator });
@@ -114,6 +121,7 @@ export class OperatorStates {
     this.#declared.set(name, { kind, codec: codecId, version: codec.version, id });
     const table: EntryTable = { id, name, codec, entries: new Map(), changed: new Set() };
     this.#tables.push(table);
+    this.#codecs.push(codec);
     return table;
   }
 

@@ -34,7 +34,7 @@ export class StateRig {
     { limit = 100, ttl, sequence = 0, now = 1_000_000 }: StateRigOptions = {},
   ) {
     this.now = now;
-    this.table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit, onNewKey: () => undefined, wallTime: () => this.now });
+    this.table = new KeyTable<string>({ codec: utf8, maxParallelism: 4, limit, wallTime: () => this.now });
     this.table.sequence.next = sequence;
     this.registry = new KeyedStateRegistry('op', this.table, new Map());
     const options = ttl === undefined ? {} : { ttl };

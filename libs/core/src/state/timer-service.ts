@@ -23,7 +23,8 @@ export interface TimerService {
   currentProcessingTime(): number;
   /**
    * Wakes the current key at `at`, milliseconds since the epoch; a time in the past means as soon as possible.
-   * @throws WeirError `invalid` STATE_OUTSIDE_KEY outside of a record or timer; RangeError for what is no time
+   * @throws WeirError `invalid` STATE_OUTSIDE_KEY outside of a record or timer, TIMER_UNHEARD if the function has no `onTimer`; RangeError for
+   * what is no time
    */
   registerProcessingTimeTimer(at: number): void;
   /** Takes back a timer of the current key; nothing happens if there is none. */
@@ -54,6 +55,8 @@ export class KeyedTimers implements TimerService {
     private readonly table: KeyTable,
     private readonly maxParallelism: number,
     private readonly wallTime: () => number,
+    /** Whether the function has `onTimer`. */
+    private readonly isHeard = true,
   ) {
     this.stateId = stateIdOf(operator, TIMERS);
   }
@@ -63,6 +66,7 @@ export class KeyedTimers implements TimerService {
   }
 
   registerProcessingTimeTimer(at: number): void {
+    if (!this.isHeard) throw errors.timerUnheard({ operator: this.operator });
     if (!Number.isFinite(at) || at < 0) throw new RangeError(`A timer takes milliseconds since the epoch, and ${at} came`);
     const timer = this.#timerOf(this.#current(), at);
     if (this.#live.has(timer.name)) return; // T1

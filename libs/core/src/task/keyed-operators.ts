@@ -9,6 +9,7 @@ import type { KeyEntry, KeyTable } from '../state/key-table.js';
 import type { KeyByNode, ShuffleNode } from '../topology/graph.js';
 import type { EpochEffects } from './epoch-effects.js';
 import { decodePart, functionFailed, type HeadOperator, type Receiver, writeRecord } from './operators.js';
+import type { PlacementCheck } from './placement-check.js';
 import type { RecordContext } from './record-context.js';
 import type { RepartitionOutput } from './task-plan.js';
 
@@ -25,24 +26,41 @@ export class KeyGather {
   readonly #values: unknown[] = [];
   readonly #entries: KeyEntry[] = [];
   readonly #rows: number[] = [];
+  readonly #bit: number;
 
+  /** @param side number of the keyBy among those of the table, from 0 */
   constructor(
     private readonly context: RecordContext,
-    readonly table: KeyTable,
+    private readonly table: KeyTable,
     private readonly next: Receiver,
-  ) {}
+    private readonly placement: PlacementCheck | undefined,
+    side: number,
+  ) {
+    this.#bit = 1 << side;
+  }
 
-  /** Takes the record at hand. */
+  /** Takes the record at hand. @throws WeirError `invalid` KEY_ELSEWHERE */
   gather(key: unknown, value: unknown): void {
-    this.#entries.push(this.table.resolve(key));
+    const entry = this.table.resolve(key);
+    if ((entry.placed & this.#bit) === 0) this.#checkPlace(entry);
+    this.#entries.push(entry);
     this.#values.push(value);
     this.#rows.push(this.context.row);
+  }
+
+  /** Once per key and keyBy, as long as the table has it. What a timer puts out lies where its task is. */
+  #checkPlace(entry: KeyEntry): void {
+    const { context, placement } = this;
+    if (context.isTimer) return;
+    placement?.check(entry.bytes, context.partition, context.offset);
+    entry.placed |= this.#bit;
   }
 
   /**
    *   1. reads the state of all new entries in one multi-get
    *   2. runs each gathered record, in order, with its entry current
-   *   3. evicts what the table has too much of
+   *
+   * The table evicts once all that gather from it are flushed: an entry that is gathered must stay the table's.
    */
   flush(store: StateStore): void {
     const { context, next, table } = this;
@@ -59,7 +77,6 @@ export class KeyGather {
     }
     table.current = undefined;
     values.length = entries.length = this.#rows.length = 0;
-    table.evict();
   }
 }
 

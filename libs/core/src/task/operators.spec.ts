@@ -4,6 +4,7 @@ import { thrownBy } from '../errors/thrown-by.spec-d.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { PARTITIONERS } from '../model/partitioner.js';
 import type { RecordColumns } from '../model/record-columns.js';
+import { type Collector, type OperatorContext, OutputTag, ProcessFunction } from '../topology/functions.js';
 import { type Topic, topic } from '../topology/topic.js';
 import { EpochEffects } from './epoch-effects.js';
 import { BY_KEY, IN, lyingIn, ONE, OUT, PipelineRig, WALL } from './pipeline-rig.spec-d.js';
@@ -135,6 +136,25 @@ describe('the record that a value came from', () => {
     ]);
     expect([...records.timestamp.subarray(0, 3)]).toEqual([5, 6, 7]);
     expect([0, 1, 2].map((row) => records.headersEnd[row]! - records.headersStart[row]!)).toEqual([0, 2, 0]);
+  });
+
+  it('gives its key to outputs behind process, side outputs and unions of them, too', () => {
+    const side = new OutputTag<string>('side');
+    class Both extends ProcessFunction<string, string> {
+      #context!: OperatorContext;
+      override open(context: OperatorContext): void {
+        this.#context = context;
+      }
+      override process(text: string, out: Collector<string>): void {
+        out.collect(text);
+        this.#context.output(side, text);
+      }
+    }
+    const rig = new PipelineRig((streams) => {
+      const both = streams.source('in', IN).process('both', () => new Both());
+      both.union(both.sideOutput(side)).sink('out', OUT);
+    }, ONE);
+    expect(rig.feed([{ key: 'k', value: 'a' }, { value: 'b' }]).out).toEqual(['out-0 k=a', 'out-0 k=a', 'out-0 null=b', 'out-0 null=b']);
   });
 
   it('gives the wall time where it has no timestamp', () => {

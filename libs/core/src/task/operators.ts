@@ -5,8 +5,7 @@ import { ByteWriter } from '../model/byte-writer.js';
 import { PARTITIONERS, type PartitionFunction } from '../model/partitioner.js';
 import { NULL, type RecordWriter } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
-import type { OperatorStates } from '../state/operator-state.js';
-import type { Collector, KeyedBroadcastProcess, KeyedFilter, KeyedFlatMap, KeyedMap } from '../topology/functions.js';
+import type { Collector } from '../topology/functions.js';
 import type { SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
@@ -53,6 +52,7 @@ export class SourceOperator implements HeadOperator {
     context.topic = chunk.topic;
     context.partition = chunk.partition;
     context.columns = records;
+    context.key = null;
     for (let row = from; row < to; row++) {
       context.row = row;
       if (keyIsRead) context.key = this.#decode('key', keyCodec, buffer, records.keyStart[row]!, records.keyEnd[row]!);
@@ -123,79 +123,6 @@ function runOf(fn: Exclude<StatelessFunction, { type: 'entries' }>, next: Receiv
       };
     case 'flatMap':
       return (value) => fn.flatMap(value, out);
-  }
-}
-
-/** A rich function on a keyed stream; its state is that of the table's current entry. */
-export class KeyedOperator implements Receiver {
-  readonly #run: (value: unknown) => void;
-
-  constructor(
-    private readonly name: string,
-    private readonly context: RecordContext,
-    fn: KeyedRunnable,
-    next: Receiver,
-  ) {
-    this.#run = keyedRunOf(fn, next);
-  }
-
-  receive(value: unknown): void {
-    try {
-      this.#run(value);
-    } catch (thrown) {
-      throw functionFailed(thrown, this.name, this.context);
-    }
-  }
-}
-
-export type KeyedRunnable =
-  | { readonly type: 'map'; readonly fn: KeyedMap<unknown, unknown, unknown> }
-  | { readonly type: 'filter'; readonly fn: KeyedFilter<unknown, unknown> }
-  | { readonly type: 'flatMap'; readonly fn: KeyedFlatMap<unknown, unknown, unknown> }
-  | { readonly type: 'process'; readonly fn: { process(value: unknown, out: Collector<unknown>): void } };
-
-function keyedRunOf(runnable: KeyedRunnable, next: Receiver): (value: unknown) => void {
-  const out: Collector<unknown> = { collect: (result) => next.receive(result) };
-  switch (runnable.type) {
-    case 'map': {
-      const { fn } = runnable;
-      return (value) => next.receive(fn.map(value));
-    }
-    case 'filter': {
-      const { fn } = runnable;
-      return (value) => {
-        if (fn.filter(value)) next.receive(value);
-      };
-    }
-    case 'flatMap': {
-      const { fn } = runnable;
-      return (value) => fn.flatMap(value, out);
-    }
-    case 'process': {
-      const { fn } = runnable;
-      return (value) => fn.process(value, out);
-    }
-  }
-}
-
-/** The broadcast side of a connected function: the only one that may write broadcast state. */
-export class BroadcastSide implements Receiver {
-  constructor(
-    private readonly name: string,
-    private readonly context: RecordContext,
-    private readonly states: OperatorStates,
-    private readonly fn: KeyedBroadcastProcess<unknown, unknown, unknown, unknown>,
-  ) {}
-
-  receive(value: unknown): void {
-    this.states.broadcastSide = true;
-    try {
-      this.fn.processBroadcast(value);
-    } catch (thrown) {
-      throw functionFailed(thrown, this.name, this.context);
-    } finally {
-      this.states.broadcastSide = false;
-    }
   }
 }
 

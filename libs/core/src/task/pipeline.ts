@@ -1,24 +1,19 @@
 import type { Codec } from '../codec/codec.js';
-import { errors } from '../errors/errors.js';
 import type { Epoch } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
 import { KeyTable } from '../state/key-table.js';
-import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
 import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
-import { OperatorStates } from '../state/operator-state.js';
-import { KeyedTimers } from '../state/timer-service.js';
-import type { KeyedContext, KeyedProcess, OperatorContext } from '../topology/functions.js';
-import { type BroadcastConnectNode, inputsOf, isShuffle, type KeyByNode, type KeyedNode, type Node, type ProcessNode, type ShuffleNode } from '../topology/graph.js';
+import { inputsOf, isShuffle, type KeyByNode, keyGroups, type Node, type ShuffleNode } from '../topology/graph.js';
 import type { Barrier } from '../checkpoint/barrier.js';
 import type { EpochEffects } from './epoch-effects.js';
+import { FunctionOperators } from './function-operators.js';
 import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-operators.js';
-import { BroadcastSide, FanOut, type HeadOperator, KeyedOperator, type KeyedRunnable, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
+import { FanOut, type HeadOperator, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
 import { RecordContext } from './record-context.js';
 import type { RepartitionOutput, TaskPlan } from './task-plan.js';
-import { TimerRun } from './timer-run.js';
 
 /**
  * A task's operators, built from its plan and wired from the sinks upwards. Synchronous throughout: `process` runs a chunk to its end.
@@ -33,34 +28,34 @@ export class Pipeline {
   readonly #gathers: KeyGather[] = [];
   /** Operators that write outputs. */
   readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
-  readonly #functions: RichFunction[] = [];
-  readonly #timerRuns: TimerRun[] = [];
-  readonly #operators = new Map<string, Operator>();
-  /** By node id and tag. */
-  readonly #sideOutputs = new Map<string, Receiver>();
-  readonly #broadcastSides = new Map<number, Receiver>();
-  readonly #tables = new Map<number, KeyTable>();
-  readonly #takenIds = new Map<number, string>();
-  readonly #sequence = new Sequence();
+  readonly #tables: KeyTables;
+  readonly #functions: FunctionOperators;
 
   constructor(
     private readonly plan: TaskPlan,
-    private readonly attempt: number,
+    attempt: number,
     private readonly host: PipelineHost,
   ) {
+    const { wallTime } = host;
+    const tables = new KeyTables(plan, wallTime);
+    this.#tables = tables;
+    this.#functions = new FunctionOperators({ plan, attempt, context: this.#context, wallTime, tableOf: (keyBy) => tables.of(keyBy).table });
     try {
       this.#build(plan);
     } catch (thrown) {
-      this.#closeAll();
+      this.#functions.close();
       throw thrown;
     }
   }
 
   #build(plan: TaskPlan): void {
-    const receivers = new Map<number, Receiver>();
+    /** Of each node, one for each of its inputs. */
+    const receivers = new Map<number, readonly Receiver[]>();
     const toOthers = plan.repartitionOutputs.map((output) => ({ input: output.node.input, writer: this.#shuffleWriter(output) }));
     const readersOf = (node: Node): Receiver => {
-      const here = plan.nodes.filter((reader) => !isShuffle(reader) && reader.kind !== 'sideOutput' && inputsOf(reader).includes(node)).map((reader) => this.#sideOf(reader, node, receivers));
+      const here = plan.nodes
+        .filter((reader) => !isShuffle(reader) && reader.kind !== 'sideOutput')
+        .flatMap((reader) => inputsOf(reader).flatMap((input, i) => (input === node ? [receivers.get(reader.id)![i]!] : [])));
       const readers = [...here, ...toOthers.filter(({ input }) => input === node).map(({ writer }) => writer)];
       return readers.length === 1 ? readers[0]! : new FanOut(readers);
     };
@@ -68,45 +63,44 @@ export class Pipeline {
       const next = readersOf(node);
       if (node.kind === 'source') this.#heads.set(node.topic.topic, new SourceOperator(node, this.#context, next, this.#readsOwnKey(node)));
       else if (isShuffle(node)) this.#shuffleReader(node, next);
-      else if (node.kind === 'sideOutput') this.#sideOutputs.set(`${node.input.id}/${node.tag}`, next);
-      else receivers.set(node.id, this.#receiverOf(node, next));
+      else if (node.kind === 'sideOutput') this.#functions.addSideOutput(node.input, node.tag, next);
+      else receivers.set(node.id, this.#receiversOf(node, next));
     }
     this.#gathers.reverse();
   }
 
-  /** What of `reader` takes the values of `node`. */
-  #sideOf(reader: Node, node: Node, receivers: ReadonlyMap<number, Receiver>): Receiver {
-    const isBroadcast = reader.kind === 'broadcastConnect' && reader.broadcast === node;
-    return isBroadcast ? this.#broadcastSides.get(reader.id)! : receivers.get(reader.id)!;
-  }
-
-  #receiverOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): Receiver {
+  #receiversOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): readonly Receiver[] {
     switch (node.kind) {
       case 'stateless':
-        return new StatelessOperator(node.name, this.#context, node.function, next);
+        return [new StatelessOperator(node.name, this.#context, node.function, next)];
       case 'union':
-        return next;
+        return node.inputs.map(() => next);
       case 'keyBy':
-        return new KeyByOperator(node, this.#context, this.#gather(node, next));
+        return [new KeyByOperator(node, this.#context, this.#gather(node, next))];
       case 'keyed':
-        return this.#keyed(node, next);
+        return [this.#functions.keyed(node, next)];
       case 'process':
-        return this.#process(node, next);
+        return [this.#functions.process(node, next)];
+      case 'connect':
+        return this.#functions.connect(node, next);
+      case 'keyedConnect':
+        return this.#functions.keyedConnect(node, next);
       case 'broadcastConnect':
-        return this.#broadcastConnect(node, next);
+        return this.#functions.broadcastConnect(node, next);
       case 'broadcast':
       case 'sideOutput':
-        return next;
+        return [next];
       case 'sink': {
         const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.host.wallTime);
         this.#writers.push(sink);
-        return sink;
+        return [sink];
       }
     }
   }
 
   #gather(node: KeyByNode, next: Receiver): KeyGather {
-    const gather = new KeyGather(this.#context, this.#tableOf(node), next);
+    const { table, side } = this.#tables.of(node);
+    const gather = new KeyGather(this.#context, table, next, this.plan.placements.get(node.id), side);
     this.#gathers.push(gather);
     return gather;
   }
@@ -122,160 +116,47 @@ export class Pipeline {
     this.#heads.set(input.topic, new ShuffleReader(node, this.#context, this.#gather(node, next), this.host.onBarrier));
   }
 
-  /** Operators behind a keyBy are built before it, and share its table. */
-  #tableOf(node: KeyByNode): KeyTable {
-    let table = this.#tables.get(node.id);
-    if (table === undefined) {
-      const placement = this.plan.placements.get(node.id);
-      const context = this.#context;
-      const { maxParallelism, state } = this.plan.settings;
-      const onNewKey = (bytes: Buffer): void => {
-        if (!context.isTimer) placement?.check(bytes, context.partition, context.offset);
-      };
-      const { wallTime } = this.host;
-      table = new KeyTable({ codec: node.keyCodec, maxParallelism, limit: state.cacheEntries, onNewKey, wallTime, sequence: this.#sequence });
-      this.#tables.set(node.id, table);
-    }
-    return table;
-  }
-
-  #keyed(node: KeyedNode, next: Receiver): Receiver {
-    const fn = node.factory();
-    const operator = this.#operatorOf(node, node.input);
-    this.#functions.push(fn);
-    fn.open(this.#keyedContext(operator));
-    seal(operator);
-    if (node.type === 'process') this.#timerRuns.push(new TimerRun(operator.timers!, operator.table!, this.#context, fn as KeyedProcess<unknown, unknown, unknown>, next));
-    return new KeyedOperator(node.name, this.#context, { type: node.type, fn } as KeyedRunnable, next);
-  }
-
-  #process(node: ProcessNode, next: Receiver): Receiver {
-    const fn = node.factory();
-    const operator = this.#operatorOf(node, undefined);
-    this.#functions.push(fn);
-    fn.open(this.#operatorContext(operator));
-    seal(operator);
-    return new KeyedOperator(node.name, this.#context, { type: 'process', fn }, next);
-  }
-
-  /** Two receivers, one for each side: the broadcast's end hands its values to the other one. */
-  #broadcastConnect(node: BroadcastConnectNode, next: Receiver): Receiver {
-    const fn = node.factory();
-    const operator = this.#operatorOf(node, node.input);
-    this.#functions.push(fn);
-    fn.open({ ...this.#keyedContext(operator), broadcastState: (descriptor) => operator.states.broadcast(descriptor) });
-    seal(operator);
-    this.#broadcastSides.set(node.id, new BroadcastSide(node.name, this.#context, operator.states, fn));
-    return new KeyedOperator(node.name, this.#context, { type: 'process', fn }, next);
-  }
-
-  #operatorOf(node: NamedOperator, keyBy: KeyByNode | undefined): Operator {
-    const table = keyBy === undefined ? undefined : this.#tableOf(keyBy);
-    const operator: Operator = {
-      node,
-      keyBy,
-      table,
-      registry: table === undefined ? undefined : new KeyedStateRegistry(node.name, table, this.#takenIds),
-      timers: table === undefined ? undefined : this.#timersOf(node, table),
-      states: new OperatorStates(node.name, this.#takenIds),
-    };
-    this.#operators.set(node.name, operator);
-    return operator;
-  }
-
-  #timersOf(node: NamedOperator, table: KeyTable): KeyedTimers {
-    const timers = new KeyedTimers(node.name, table, this.plan.settings.maxParallelism, this.host.wallTime);
-    this.#takenIds.set(timers.stateId, `the timers of operator ${node.name}`);
-    return timers;
-  }
-
-  #operatorContext({ node, states }: Operator): OperatorContext {
-    const context = this.#context;
-    return {
-      operator: node.name,
-      taskIndex: this.plan.task,
-      parallelism: this.plan.parallelism,
-      attempt: this.attempt,
-      timestamp: () => context.timestamp,
-      operatorState: (descriptor) => states.list(descriptor),
-      output: ({ id }, value) => this.#toSideOutput(node, id, value),
-    };
-  }
-
-  #toSideOutput(node: NamedOperator, tag: string, value: unknown): void {
-    const receiver = this.#sideOutputs.get(`${node.id}/${tag}`);
-    if (receiver === undefined) throw errors.sideOutputUnread({ operator: node.name, tag });
-    receiver.receive(value);
-  }
-
-  #keyedContext(operator: Operator): KeyedContext {
-    const table = operator.table!;
-    return {
-      ...this.#operatorContext(operator),
-      timerService: operator.timers!,
-      state: operator.registry!.state,
-      currentKey: () => {
-        if (table.current === undefined) throw errors.stateOutsideKey({ state: 'currentKey()', operator: operator.node.name });
-        return table.current.key;
-      },
-    };
-  }
-
   /** Whether a sink or `entries` stands behind the source with no keyBy between: only then the record's own key is decoded. */
   #readsOwnKey(from: Node): boolean {
     return this.plan.nodes.some((node) => {
       if (!inputsOf(node).includes(from)) return false;
       const reads = node.kind === 'sink' || (node.kind === 'stateless' && node.function.type === 'entries');
-      return reads || ((node.kind === 'stateless' || node.kind === 'union') && this.#readsOwnKey(node));
+      return reads || (KEEP_KEY.includes(node.kind) && this.#readsOwnKey(node));
     });
   }
 
   /** What the operators declared: for the catalogue. */
   operatorDeclarations(): Record<string, OperatorDeclaration> {
-    const declared: Record<string, OperatorDeclaration> = {};
-    for (const [name, { keyBy, registry, states: operatorStates }] of [...this.#operators].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const partitioner = keyBy === undefined ? undefined : this.plan.placements.get(keyBy.id)?.settled;
-      const all = [...(registry?.declarations ?? []), ...operatorStates.declarations];
-      const states = Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
-      const { id: keyCodec, version: keyVersion } = keyBy?.keyCodec ?? NO_KEY;
-      declared[name] = { keyCodec, keyVersion, ...(partitioner === undefined ? {} : { partitioner }), states };
-    }
-    return declared;
+    return this.#functions.declarations();
   }
 
   /** Takes up the partitioners that an earlier run found. */
   adoptPartitioners(recorded: Readonly<Record<string, OperatorDeclaration>>): void {
-    for (const [name, { keyBy }] of this.#operators) {
-      if (keyBy !== undefined) this.plan.placements.get(keyBy.id)?.adopt(recorded[name]?.partitioner);
-    }
+    this.#functions.adoptPartitioners(recorded);
   }
 
   /** A state in words, by its id; undefined if the task has none of that id. */
   nameOfState(id: number): string | undefined {
-    return this.#takenIds.get(id);
+    return this.#functions.nameOfState(id);
   }
 
   /** Reads the operators' own states. Before the first record. */
   load(store: StateStore): void {
-    for (const { states } of this.#operators.values()) states.load(store);
-    for (const { timers } of this.#timerRuns) timers.load(store);
+    this.#functions.load(store);
   }
 
   /** When the next timer is due, in milliseconds since the epoch; undefined if none is set. */
   get nextTimerAt(): number | undefined {
-    let next: number | undefined;
-    for (const { timers } of this.#timerRuns) {
-      const at = timers.nextAt;
-      if (at !== undefined && (next === undefined || at < next)) next = at;
-    }
-    return next;
+    return this.#functions.nextTimerAt;
   }
 
   /** Fires timers that are due, at most `limit` of each operator. */
   fireTimers(limit: number, store: StateStore): void {
     const now = this.host.wallTime();
-    for (const run of this.#timerRuns) run.fire(now, limit, store);
-    for (const gather of this.#gathers) gather.flush(store);
+    for (const run of this.#functions.timerRuns) {
+      run.fire(now, limit, store);
+      this.#flush(store);
+    }
   }
 
   /** Where outputs go from now on. */
@@ -289,96 +170,83 @@ export class Pipeline {
    */
   process(chunk: LogChunk, store: StateStore, from = 0, to = chunk.records.count): void {
     this.#heads.get(chunk.topic)!.run(chunk, from, to);
+    this.#flush(store);
+  }
+
+  #flush(store: StateStore): void {
     for (const gather of this.#gathers) gather.flush(store);
+    for (const table of this.#tables.all) table.evict();
   }
 
   /** State changes of the running epoch: each is a row of its commit. */
   get pendingChanges(): number {
-    let pending = 0;
-    for (const { table } of this.#gathers) pending += table.pendingChanges;
-    for (const { states } of this.#operators.values()) pending += states.changes;
-    for (const { timers } of this.#timerRuns) pending += timers.changes;
+    let pending = this.#functions.pendingChanges;
+    for (const table of this.#tables.all) pending += table.pendingChanges;
     return pending;
   }
 
   /** What the next element of a list draws: kept in the epoch record, so that it only grows. */
   get sequence(): number {
-    return this.#sequence.next;
+    return this.#tables.sequence.next;
   }
 
   set sequence(next: number) {
-    this.#sequence.next = next;
+    this.#tables.sequence.next = next;
   }
 
   /** Lets the codecs look up what they need, before the first record. */
   async prepare(): Promise<void> {
-    const codecs = new Set<Codec<unknown>>(this.plan.nodes.flatMap(codecsOf));
-    for (const { registry } of this.#operators.values()) {
-      for (const descriptor of registry?.descriptors ?? []) {
-        codecs.add(descriptor.codec);
-        if (descriptor.kind === 'map') codecs.add(descriptor.keyCodec);
-      }
-    }
-    for (const { node } of this.plan.repartitionOutputs) codecsOf(node).forEach((codec) => codecs.add(codec));
+    const written = this.plan.repartitionOutputs.map(({ node }) => node);
+    const codecs = new Set([...[...this.plan.nodes, ...written].flatMap(codecsOf), ...this.#functions.codecs()]);
     await Promise.all([...codecs].map((codec) => codec.prepare?.()));
   }
 
   /** Ends the running epoch: writes its state changes. */
   freeze(epoch: Epoch, changes: RecordWriter, timestamp: number): void {
-    for (const fn of this.#functions) fn.snapshotState();
-    for (const { table } of this.#gathers) table.freeze(epoch, changes, timestamp);
-    for (const { states } of this.#operators.values()) states.freeze(changes, timestamp);
-    for (const { timers } of this.#timerRuns) timers.freeze(changes, timestamp);
+    this.#functions.snapshot();
+    for (const table of this.#tables.all) table.freeze(epoch, changes, timestamp);
+    this.#functions.freeze(changes, timestamp);
   }
 
   applied(epoch: Epoch): void {
-    for (const { table } of this.#gathers) table.applied(epoch);
+    for (const table of this.#tables.all) table.applied(epoch);
   }
 
   /** Closes the user's functions. The first error of theirs is thrown once all are closed. */
   close(): void {
-    const failures = this.#closeAll();
+    const failures = this.#functions.close();
     if (failures.length > 0) throw failures[0];
   }
+}
 
-  #closeAll(): unknown[] {
-    const failures: unknown[] = [];
-    for (const fn of this.#functions) {
-      try {
-        fn.close();
-      } catch (thrown) {
-        failures.push(thrown);
-      }
-    }
-    return failures;
+/** The tables of keys of a task: one for each keyBy, or for several that are connected. All draw on one sequence. */
+class KeyTables {
+  readonly sequence = new Sequence();
+  readonly all: readonly KeyTable[];
+  readonly #places: ReadonlyMap<KeyByNode, KeyTablePlace>;
+
+  constructor({ nodes, settings: { maxParallelism, state } }: TaskPlan, wallTime: () => number) {
+    const places = keyGroups(nodes).flatMap((group) => {
+      const table = new KeyTable({ codec: group[0].keyCodec, maxParallelism, limit: state.cacheEntries, wallTime, sequence: this.sequence });
+      return group.map((keyBy, side) => [keyBy, { table, side }] as const);
+    });
+    this.#places = new Map(places);
+    this.all = [...new Set(places.map(([, { table }]) => table))];
+  }
+
+  of(keyBy: KeyByNode): KeyTablePlace {
+    return this.#places.get(keyBy)!;
   }
 }
 
-type NamedOperator = KeyedNode | ProcessNode | BroadcastConnectNode;
-
-interface RichFunction {
-  snapshotState(): void;
-  close(): void;
+interface KeyTablePlace {
+  readonly table: KeyTable;
+  /** Number of the keyBy among those of the table. */
+  readonly side: number;
 }
 
-interface Operator {
-  readonly node: NamedOperator;
-  /** Undefined for an operator without keys, likewise the two below. */
-  readonly keyBy: KeyByNode | undefined;
-  readonly table: KeyTable | undefined;
-  readonly registry: KeyedStateRegistry | undefined;
-  readonly timers: KeyedTimers | undefined;
-  readonly states: OperatorStates;
-}
-
-/** After `open` nothing more is declared. */
-function seal({ registry, states }: Operator): void {
-  registry?.seal();
-  states.seal();
-}
-
-/** What the catalogue says of operators without keys. */
-const NO_KEY = { id: 'none', version: 1 };
+/** Kinds of nodes behind which a record still has the key that it had before. */
+const KEEP_KEY: readonly Node['kind'][] = ['stateless', 'union', 'process', 'connect', 'sideOutput'];
 
 function codecsOf(node: Node): Codec<unknown>[] {
   if (node.kind === 'source' || node.kind === 'sink') return [node.topic.key, node.topic.value];

@@ -4,7 +4,7 @@ import type { AlreadyPartitioned } from '../topology/topic.js';
 
 /**
  * Checks that a topic declared `alreadyPartitioned` is: each key, when it enters a table of keys, must lie in the partition where its
- * partitioner puts it. I7 stands on this.
+ * partitioner puts it. I7 stands on this. Topics of connected streams share their choice, for their keys must lie alike.
  *
  *   auto: CANDIDATES{murmur2, crc32} --keys that only one of them explains--> SETTLED(name)
  *
@@ -12,35 +12,40 @@ import type { AlreadyPartitioned } from '../topology/topic.js';
  * fits, and nothing is ever settled.
  */
 export class PlacementCheck {
-  #candidates: readonly (PartitionerName | PartitionFunction)[];
-  readonly #declared: string;
+  readonly #declared: AlreadyPartitioned['partitioner'];
+  readonly #choice: PartitionerChoice;
+  readonly #beside: string | undefined;
 
+  /** @param connected the choice shared with other keyBys, and their names; without it the topic stands alone */
   constructor(
     private readonly topic: string,
     private readonly partitions: number,
     { partitioner }: AlreadyPartitioned,
+    connected?: { readonly choice: PartitionerChoice; readonly beside: string },
   ) {
-    this.#candidates = partitioner === 'auto' ? PARTITIONER_NAMES : [partitioner];
-    this.#declared = typeof partitioner === 'function' ? 'a function of yours' : partitioner;
+    this.#declared = partitioner;
+    this.#choice = connected?.choice ?? new PartitionerChoice([partitioner]);
+    this.#beside = connected?.beside;
   }
 
   /** What `auto` has found; undefined while it has not, and for a function. */
   get settled(): PartitionerName | undefined {
-    const [only, ...others] = this.#candidates;
+    const [only, ...others] = this.#choice.candidates;
     return others.length === 0 && typeof only === 'string' ? only : undefined;
   }
 
   /** Takes up what an earlier run settled on, unless the user now says otherwise. */
   adopt(recorded: PartitionerName | undefined): void {
-    if (recorded !== undefined && this.#candidates.includes(recorded)) this.#candidates = [recorded];
+    if (recorded !== undefined && this.#choice.candidates.includes(recorded)) this.#choice.candidates = [recorded];
   }
 
   /** @throws WeirError `invalid` KEY_ELSEWHERE */
   check(key: Buffer, partition: number, offset: number): void {
-    const fitting = this.#candidates.filter((candidate) => this.#place(candidate, key) === partition);
-    if (fitting.length === this.#candidates.length) return;
+    const { candidates } = this.#choice;
+    const fitting = candidates.filter((candidate) => this.#place(candidate, key) === partition);
+    if (fitting.length === candidates.length) return;
     if (fitting.length === 0) throw this.#elsewhere(key, partition, offset);
-    this.#candidates = fitting;
+    this.#choice.candidates = fitting;
   }
 
   #place(candidate: PartitionerName | PartitionFunction, key: Buffer): number {
@@ -52,7 +57,23 @@ export class PlacementCheck {
     const places = PARTITIONER_NAMES.map((name) => `${name} puts it into partition ${this.#place(name, key)}`);
     const fits = PARTITIONER_NAMES.filter((name) => this.#place(name, key) === partition);
     const expected = fits.length > 0 ? `${fits.join(' and ')} would put it` : `no known partitioner would put it (${places.join(', ')})`;
-    const partitioner = this.#declared === 'auto' && this.settled !== undefined ? `auto, by earlier keys ${this.settled}` : this.#declared;
-    return errors.keyElsewhere({ topic: this.topic, partition, offset, key: showBytes(key, 0, key.length), partitioner, expected });
+    return errors.keyElsewhere({ topic: this.topic, partition, offset, key: showBytes(key, 0, key.length), partitioner: this.#shown(), expected });
+  }
+
+  #shown(): string {
+    if (this.#declared !== 'auto') return typeof this.#declared === 'function' ? 'a function of yours' : this.#declared;
+    if (this.settled === undefined) return 'auto';
+    return this.#beside === undefined ? `auto, by earlier keys ${this.settled}` : `auto, by earlier keys and what it is connected with, ${this.#beside}, ${this.settled}`;
+  }
+}
+
+/** The partitioners that may still be the one that placed the keys. */
+export class PartitionerChoice {
+  candidates: readonly (PartitionerName | PartitionFunction)[];
+
+  /** @param declared of keyBys whose keys lie alike; all that are not `auto` are the same (topology/graph-checks.ts) */
+  constructor(declared: readonly AlreadyPartitioned['partitioner'][]) {
+    const known = declared.find((partitioner) => partitioner !== 'auto');
+    this.candidates = known === undefined ? PARTITIONER_NAMES : [known];
   }
 }

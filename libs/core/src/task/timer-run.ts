@@ -2,7 +2,7 @@ import { RecordColumns } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
 import type { KeyTable } from '../state/key-table.js';
 import type { KeyedTimers } from '../state/timer-service.js';
-import type { Collector, KeyedProcess } from '../topology/functions.js';
+import type { Collector } from '../topology/functions.js';
 import { functionFailed, type Receiver } from './operators.js';
 import type { RecordContext } from './record-context.js';
 
@@ -12,31 +12,34 @@ import type { RecordContext } from './record-context.js';
  */
 export class TimerRun {
   readonly #out: Collector<unknown>;
-  /** One row, for the time. */
+  /** A row for each that fires, with its time. */
   readonly #columns = new RecordColumns();
 
   constructor(
     readonly timers: KeyedTimers,
     private readonly table: KeyTable,
     private readonly context: RecordContext,
-    private readonly fn: KeyedProcess<unknown, unknown, unknown>,
+    private readonly fn: { onTimer(at: number, out: Collector<unknown>): void },
     next: Receiver,
   ) {
     this.#out = { collect: (value) => next.receive(value) };
-    this.#columns.count = 1;
   }
 
-  /** @param now milliseconds since the epoch */
+  /** What is gathered behind them by another keyBy is to be flushed before the next call. @param now milliseconds since the epoch */
   fire(now: number, limit: number, store: StateStore): void {
     const due = this.timers.takeDue(now, limit);
     if (due.length === 0) return;
     const { context, table } = this;
-    context.enterTimer(this.timers.operator, this.#columns);
+    const columns = this.#columns;
+    columns.reserve(due.length);
+    columns.count = due.length;
+    context.enterTimer(this.timers.operator, columns);
     const entries = due.map(({ key }) => table.resolveBytes(key));
     table.loadMissing(store);
     due.forEach(({ at }, i) => {
       const entry = entries[i]!;
-      this.#columns.timestamp[0] = at;
+      columns.timestamp[i] = at;
+      context.row = i;
       context.key = entry.key;
       table.current = entry;
       try {
@@ -47,6 +50,5 @@ export class TimerRun {
     });
     table.current = undefined;
     context.leaveTimer();
-    table.evict();
   }
 }

@@ -60,20 +60,19 @@ export interface KeyedContext<K = unknown> extends OperatorContext {
   state<In, Acc, Out>(descriptor: AggregatingStateDescriptor<In, Acc, Out>): AggregatingState<In, Acc, Out>;
   /** The key of the record or the timer that is processed. */
   currentKey(): K;
-  /** Processing-time timers, for functions with `onTimer`. */
+  /** Processing-time timers, for functions that have `onTimer`. */
   readonly timerService: TimerService;
 }
 
 /**
- * A function on a keyed stream, made once per task, so that instance fields are safe. It runs synchronously, one record at a time.
- * An instance lives from `open` to `close`; a restarted task makes a new one.
+ * A user's function, made once per task, so that instance fields are safe. It runs synchronously, one record at a time. An instance lives
+ * from `open` to `close`; a restarted task makes a new one:
+ *
+ *   open --> initializeState --> records and timers, snapshotState before each commit --> close
  */
-export abstract class KeyedFunction<K> {
-  /** Before the first record: declare state here. */
-  open(_context: KeyedContext<K>): void {
-    // Nothing to declare by default.
-  }
-
+abstract class RichFunction<In> {
+  /** Never there, likewise below: methods are compared both ways, and this keeps functions of narrower values out. */
+  declare readonly takes?: In;
   /** Before each commit: the last chance to put what is kept in fields into operator state. */
   snapshotState(): void {
     // Nothing to put by default.
@@ -85,36 +84,50 @@ export abstract class KeyedFunction<K> {
   }
 }
 
+/** A function on a keyed stream. */
+export abstract class KeyedFunction<K, In = never> extends RichFunction<(key: K, value: In) => 'keyed'> {
+  /** Before the first record: declare state here. */
+  open(_context: KeyedContext<K>): void {
+    // Nothing to declare by default.
+  }
+}
+
+/** A function on streams without keys; it may have operator state. */
+export abstract class OperatorFunction<In = never> extends RichFunction<(value: In) => 'without keys'> {
+  /** Before the first record: declare operator state here. */
+  open(_context: OperatorContext): void {
+    // Nothing to declare by default.
+  }
+}
+
 /** Any number of values for each record. */
-export abstract class KeyedFlatMap<K, In, Out> extends KeyedFunction<K> {
+export abstract class KeyedFlatMap<K, In, Out> extends KeyedFunction<K, In> {
   abstract flatMap(value: In, out: Collector<Out>): void;
 }
 
 /** One value for each record. */
-export abstract class KeyedMap<K, In, Out> extends KeyedFunction<K> {
+export abstract class KeyedMap<K, In, Out> extends KeyedFunction<K, In> {
   abstract map(value: In): Out;
 }
 
 /** Keeps the records for which it answers true. */
-export abstract class KeyedFilter<K, In> extends KeyedFunction<K> {
+export abstract class KeyedFilter<K, In> extends KeyedFunction<K, In> {
   abstract filter(value: In): boolean;
 }
 
 /** Any number of values for each record, to the main output and to side outputs. */
-export abstract class KeyedProcess<K, In, Out> extends KeyedFunction<K> {
+export abstract class KeyedProcess<K, In, Out> extends KeyedFunction<K, In> {
   abstract process(value: In, out: Collector<Out>): void;
 
   /** A timer of the current key is due. @param at what it was set to, in milliseconds since the epoch */
-  onTimer(_at: number, _out: Collector<Out>): void {
-    // Nothing to do by default.
-  }
+  onTimer?(at: number, out: Collector<Out>): void;
 }
 
 /**
  * A keyed stream beside a broadcast: records of both sides run in the same task, one at a time. Every task sees all of the broadcast, and
  * between two checkpoints all have seen the same of it.
  */
-export abstract class KeyedBroadcastProcess<K, In, Broadcast, Out> extends KeyedFunction<K> {
+export abstract class KeyedBroadcastProcess<K, In, Broadcast, Out> extends KeyedFunction<K, readonly [In, Broadcast]> {
   override open(_context: KeyedBroadcastContext<K>): void {
     // Nothing to declare by default.
   }
@@ -124,6 +137,9 @@ export abstract class KeyedBroadcastProcess<K, In, Broadcast, Out> extends Keyed
 
   /** A record of the broadcast side: has no key, and writes broadcast state. It must do the same in every task. */
   abstract processBroadcast(value: Broadcast): void;
+
+  /** A timer of the current key is due. @param at what it was set to, in milliseconds since the epoch */
+  onTimer?(at: number, out: Collector<Out>): void;
 }
 
 export interface KeyedBroadcastContext<K = unknown> extends KeyedContext<K> {
@@ -131,24 +147,9 @@ export interface KeyedBroadcastContext<K = unknown> extends KeyedContext<K> {
   broadcastState<BK, BV>(descriptor: BroadcastStateDescriptor<BK, BV>): BroadcastState<BK, BV>;
 }
 
-/** A function on a stream without keys, made once per task; it may have operator state. */
-export abstract class ProcessFunction<In, Out> {
-  /** Before the first record: declare operator state here. */
-  open(_context: OperatorContext): void {
-    // Nothing to declare by default.
-  }
-
+/** Any number of values for each record of a stream without keys, to the main output and to side outputs. */
+export abstract class ProcessFunction<In, Out> extends OperatorFunction<In> {
   abstract process(value: In, out: Collector<Out>): void;
-
-  /** Before each commit: the last chance to put what is kept in fields into operator state. */
-  snapshotState(): void {
-    // Nothing to put by default.
-  }
-
-  /** After the last record, and after a failure. */
-  close(): void {
-    // Nothing to close by default.
-  }
 }
 
 /** What a function with one value state returns: the state to keep (undefined clears it) beside its result. */

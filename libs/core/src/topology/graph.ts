@@ -1,12 +1,25 @@
 import type { Codec } from '../codec/codec.js';
+import type { CoFunction, KeyedCoFunction } from './co-functions.js';
 import type { Collector, KeyedBroadcastProcess, KeyedFunction, ProcessFunction } from './functions.js';
 import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
 
 /**
  * The job graph: what StreamBuilder records, and what everything else reads. Nodes point to their inputs; value types are checked
- * where streams are built (stream-builder.ts) and are `unknown` from here on.
+ * where streams are built (stream-builder.ts) and are `unknown` from here on; what functions take is `never`.
  */
-export type Node = SourceNode | StatelessNode | ProcessNode | UnionNode | KeyByNode | KeyedNode | BroadcastNode | BroadcastConnectNode | SideOutputNode | SinkNode;
+export type Node =
+  | SourceNode
+  | StatelessNode
+  | ProcessNode
+  | UnionNode
+  | ConnectNode
+  | KeyByNode
+  | KeyedNode
+  | KeyedConnectNode
+  | BroadcastNode
+  | BroadcastConnectNode
+  | SideOutputNode
+  | SinkNode;
 
 interface NodeBase {
   /** Position in the order of definition. */
@@ -37,7 +50,7 @@ export type StatelessFunction =
 export interface ProcessNode extends NodeBase {
   readonly kind: 'process';
   readonly input: Node;
-  readonly factory: () => ProcessFunction<unknown, unknown>;
+  readonly factory: () => ProcessFunction<never, unknown>;
 }
 
 /** The end of a chain that every task reads whole. */
@@ -51,13 +64,34 @@ export interface BroadcastConnectNode extends NodeBase {
   readonly kind: 'broadcastConnect';
   readonly input: KeyByNode;
   readonly broadcast: BroadcastNode;
-  readonly factory: () => KeyedBroadcastProcess<unknown, unknown, unknown, unknown>;
+  readonly factory: () => KeyedBroadcastProcess<never, never, never, unknown>;
 }
+
+/** Two streams without keys in one function. */
+export interface ConnectNode extends NodeBase {
+  readonly kind: 'connect';
+  readonly inputs: readonly [Node, Node];
+  readonly factory: () => CoFunction;
+  readonly type: CoType;
+}
+
+/** Two streams with the same keys in one function, which has keyed state for both. */
+export interface KeyedConnectNode extends NodeBase {
+  readonly kind: 'keyedConnect';
+  readonly inputs: readonly [KeyByNode, KeyByNode];
+  readonly factory: () => KeyedCoFunction<never>;
+  readonly type: CoType;
+}
+
+export type CoType = 'map' | 'flatMap' | 'process';
+
+/** A node with a user's function made per task: state is found again by its name. */
+export type FunctionNode = KeyedNode | KeyedConnectNode | ProcessNode | ConnectNode | BroadcastConnectNode;
 
 /** What an operator sends to a tag. */
 export interface SideOutputNode extends NodeBase {
   readonly kind: 'sideOutput';
-  readonly input: KeyedNode | ProcessNode | BroadcastConnectNode;
+  readonly input: FunctionNode;
   readonly tag: string;
 }
 
@@ -91,7 +125,7 @@ export interface KeyedNode extends NodeBase {
   readonly kind: 'keyed';
   readonly input: KeyByNode;
   /** Makes the function of one task; called once per task and attempt. */
-  readonly factory: () => KeyedFunction<unknown>;
+  readonly factory: () => KeyedFunction<never>;
   readonly type: 'map' | 'filter' | 'flatMap' | 'process';
 }
 
@@ -113,6 +147,8 @@ export function inputsOf(node: Node): readonly Node[] {
     case 'source':
       return [];
     case 'union':
+    case 'connect':
+    case 'keyedConnect':
       return node.inputs;
     case 'broadcastConnect':
       return [node.input, node.broadcast];
@@ -142,4 +178,19 @@ export function chainOf(node: BroadcastNode): Node[] {
     if (input === undefined) return chain;
     at = input;
   }
+}
+
+/**
+ * keyBys by what shares their keys: those that are connected, directly or by way of others, must have their keys lie alike, for a function
+ * has state for all of them. Each group in the order of definition; a keyBy that is connected with none is a group of its own.
+ */
+export function keyGroups(nodes: readonly Node[]): (readonly [KeyByNode, ...KeyByNode[]])[] {
+  const groups = new Map<KeyByNode, Set<KeyByNode>>();
+  for (const node of nodes) if (node.kind === 'keyBy') groups.set(node, new Set([node]));
+  for (const node of nodes) {
+    if (node.kind !== 'keyedConnect') continue;
+    const joined = new Set(node.inputs.flatMap((input) => [...groups.get(input)!]));
+    for (const keyBy of joined) groups.set(keyBy, joined);
+  }
+  return [...new Set(groups.values())].map((group) => [...group].sort((a, b) => a.id - b.id) as [KeyByNode, ...KeyByNode[]]);
 }

@@ -1,6 +1,20 @@
 import { boolean, bytes, float64, int64, json, utf8 } from '../codec/primitives.js';
 import { valueState } from '../state/descriptors.js';
-import { type Collector, type KeyedContext, KeyedFilter, KeyedFlatMap, KeyedMap } from './functions.js';
+import { broadcastState, operatorListState } from '../state/operator-state.js';
+import { CoMap, KeyedCoFlatMap, KeyedCoMap, KeyedCoProcess } from './co-functions.js';
+import {
+  type Collector,
+  type KeyedBroadcastContext,
+  KeyedBroadcastProcess,
+  type KeyedContext,
+  KeyedFilter,
+  KeyedFlatMap,
+  KeyedMap,
+  KeyedProcess,
+  type OperatorContext,
+  OutputTag,
+  ProcessFunction,
+} from './functions.js';
 import type { StreamBuilder } from './stream-builder.js';
 import { topic } from './topic.js';
 
@@ -99,6 +113,14 @@ export function keyed(streams: StreamBuilder): void {
   byId.flatMap('mixed', () => new OfAlerts());
   // @ts-expect-error the key is text, and the function's is a number
   byId.flatMap('by number', () => new ByNumber());
+  // @ts-expect-error what takes readings does not take all that has an id
+  readings.map((reading): Alert => reading).keyBy(utf8, ({ id }) => id, BY_KEY).flatMap('narrower', () => new Jump());
+  // @ts-expect-error a keyed function needs keys
+  readings.process('keyed', () => new (class extends KeyedProcess<string, Reading, Alert> {
+    override process(): void {
+      // Gives nothing.
+    }
+  })());
 }
 
 class OfAlertsWithName extends KeyedMap<string, Alert & { readonly name: string }, Alert> {
@@ -139,4 +161,143 @@ export class Handles extends KeyedFlatMap<string, Reading, Alert> {
   override flatMap(): void {
     // Gives nothing.
   }
+}
+
+class Joined extends KeyedCoFlatMap<string, Reading, Alert, Alert> {
+  override flatMap1(reading: Reading, out: Collector<Alert>): void {
+    out.collect({ id: reading.id });
+    // @ts-expect-error an alert has no such field
+    out.collect({ name: reading.id });
+  }
+  override flatMap2(alert: Alert, out: Collector<Alert>): void {
+    out.collect(alert);
+  }
+}
+class JoinedByNumber extends KeyedCoMap<number, Reading, Alert, Alert> {
+  override map1(reading: Reading): Alert {
+    return reading;
+  }
+  override map2(alert: Alert): Alert {
+    return alert;
+  }
+}
+class JoinedOtherwise extends KeyedCoMap<string, number, Alert, Alert> {
+  override map1(): Alert {
+    return { id: '' };
+  }
+  override map2(alert: Alert): Alert {
+    return alert;
+  }
+}
+class Sorted extends KeyedCoProcess<string, Reading, Alert, Alert> {
+  override process1(): void {
+    // Gives nothing.
+  }
+  override process2(): void {
+    // Gives nothing.
+  }
+  // @ts-expect-error a timer's time is a number
+  override onTimer(_at: string, _out: Collector<Alert>): void {
+    // Gives nothing.
+  }
+}
+class Mixed extends CoMap<Reading, Alert, string> {
+  override open(context: OperatorContext): void {
+    // @ts-expect-error without a key there are no timers, nor keyed state
+    void context.timerService;
+  }
+  override map1(reading: Reading): string {
+    return reading.id;
+  }
+  override map2(alert: Alert): string {
+    return alert.id;
+  }
+}
+class MixedOtherwise extends CoMap<Alert, number, string> {
+  override map1(alert: Alert): string {
+    return alert.id;
+  }
+  override map2(n: number): string {
+    return n.toFixed();
+  }
+}
+
+export function connected(streams: StreamBuilder): void {
+  const readings = streams.source('readings', READINGS);
+  const alerts = streams.source('alerts', ALERTS);
+  const [byId, alertsById] = [readings.keyBy(utf8, ({ id }) => id, BY_KEY), alerts.keyBy(utf8, ({ id }) => id)];
+  byId.connect(alertsById).flatMap('joined', () => new Joined()).sink('alerts', ALERTS);
+  // @ts-expect-error the sides are the other way round
+  alertsById.connect(byId).flatMap('turned', () => new Joined());
+  // @ts-expect-error the key is text, and the function's is a number
+  byId.connect(alertsById).map('by number', () => new JoinedByNumber());
+  // @ts-expect-error the first side is of readings
+  byId.connect(alertsById).map('otherwise', () => new JoinedOtherwise());
+  // @ts-expect-error a process is no flatMap
+  byId.connect(alertsById).flatMap('mixed', () => new Sorted());
+  // @ts-expect-error the keys of the two are of different types
+  byId.connect(alerts.keyBy(float64, () => 1));
+  // @ts-expect-error a keyed stream is connected with a keyed one, or with a broadcast
+  byId.connect(alerts);
+  // @ts-expect-error likewise a stream without keys
+  readings.connect(alertsById);
+  // @ts-expect-error the result is of alerts
+  byId.connect(alertsById).flatMap('joined', () => new Joined()).sink('readings', READINGS);
+  readings.connect(alerts).map('mixed', () => new Mixed()).sink('names', topic('names', { key: utf8, value: utf8 }));
+  // @ts-expect-error the second side is of alerts
+  readings.connect(alerts).map('otherwise', () => new MixedOtherwise());
+  // @ts-expect-error a keyed function needs keys
+  readings.connect(alerts).flatMap('keyed', () => new Joined());
+}
+
+class Checked extends KeyedBroadcastProcess<string, Reading, Alert, Alert> {
+  override open(context: KeyedBroadcastContext<string>): void {
+    const rules = context.broadcastState(broadcastState('rules', utf8, float64));
+    rules.put('a', 1);
+    // @ts-expect-error its keys are text
+    rules.put(1, 1);
+    // @ts-expect-error its values are numbers
+    rules.put('a', 'b');
+    // @ts-expect-error there may be no value
+    const limit: number = rules.get('a');
+    void limit;
+  }
+  override process(): void {
+    // Gives nothing.
+  }
+  override processBroadcast(): void {
+    // Gives nothing.
+  }
+}
+
+export function broadcasts(streams: StreamBuilder): void {
+  const byId = streams.source('readings', READINGS).keyBy(utf8, ({ id }) => id, BY_KEY);
+  byId.connect(streams.source('alerts', ALERTS).broadcast()).process('checked', () => new Checked());
+  // @ts-expect-error the broadcast is of alerts
+  byId.connect(streams.source('numbers', topic('numbers', { key: utf8, value: float64 })).broadcast()).process('numbers', () => new Checked());
+}
+
+const late = new OutputTag<Alert>('late');
+class Late extends ProcessFunction<Reading, string> {
+  override open(context: OperatorContext): void {
+    const seen = context.operatorState(operatorListState('seen', utf8));
+    seen.add('a');
+    // @ts-expect-error its elements are text
+    seen.add(1);
+    context.output(late, { id: 'a' });
+    // @ts-expect-error the tag is of alerts
+    context.output(late, 'a');
+  }
+  override process(): void {
+    // Gives nothing.
+  }
+}
+
+export function sideOutputs(streams: StreamBuilder): void {
+  const processed = streams.source('readings', READINGS).process('late', () => new Late());
+  processed.sideOutput(late).sink('late', ALERTS);
+  // @ts-expect-error the side output is of alerts
+  processed.sideOutput(late).sink('readings', READINGS);
+  // @ts-expect-error the main output is of text
+  processed.sink('alerts', ALERTS);
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { float64, json, utf8 } from '../codec/primitives.js';
 import { thrownBy } from '../errors/thrown-by.spec-d.js';
+import { KeyedCoFlatMap } from './co-functions.js';
 import { type Collector, KeyedFlatMap } from './functions.js';
 import { inputsOf, isShuffle, type Node, sourcesOf } from './graph.js';
 import { GraphBuilder, type KeyedStream, type Stream } from './stream-builder.js';
-import { type KeyByOptions, topic } from './topic.js';
+import { type AlreadyPartitioned, type KeyByOptions, topic } from './topic.js';
 
 interface Reading {
   readonly id: string;
@@ -19,6 +20,21 @@ class Nothing extends KeyedFlatMap<string, Reading, Reading> {
     // Gives nothing.
   }
 }
+class Both extends KeyedCoFlatMap<string, Reading, Reading, Reading> {
+  override flatMap1(_reading: Reading, _out: Collector<Reading>): void {
+    // Gives nothing.
+  }
+  override flatMap2(_reading: Reading, _out: Collector<Reading>): void {
+    // Gives nothing.
+  }
+}
+const THIRD = topic('third', { key: utf8, value: READINGS.value });
+const declared = (partitioner: AlreadyPartitioned['partitioner']): KeyByOptions<Reading> => ({ alreadyPartitioned: { partitioner } });
+const connected = (builder: GraphBuilder, left: KeyByOptions<Reading>, right: KeyByOptions<Reading>): Stream<string, Reading> =>
+  source(builder)
+    .keyBy(utf8, ({ id }) => id, left)
+    .connect(source2(builder).keyBy(utf8, ({ id }) => id, right))
+    .flatMap('both', () => new Both());
 const source = (builder: GraphBuilder): Stream<string | null, Reading> => builder.source('readings', READINGS);
 const keyed = (builder: GraphBuilder): KeyedStream<string, Reading> => source(builder).keyBy(utf8, (reading) => reading.id, BY_KEY);
 const source2 = (builder: GraphBuilder): Stream<string | null, Reading> => builder.source('more', topic('more', { key: utf8, value: READINGS.value }));
@@ -183,6 +199,37 @@ describe('a graph is refused', () => {
   ])('where keyBy shuffles behind %s and has no codec for its values', (_, change) => {
     const message = problemWith((builder) => void change(source(builder)).keyBy(utf8, (reading) => reading.id));
     expect(message).toMatch(/keyBy behind "(map|flatMap)-1" shuffles, and has no codec for the stream's values\. Give it one: keyBy\(keyCodec, selector, \{ value:/);
+  });
+
+  it.each<readonly [string, KeyByOptions<Reading>, KeyByOptions<Reading>, string]>([
+    ['murmur2 and crc32', declared('murmur2'), declared('crc32'), '"keyBy-1" is declared alreadyPartitioned by murmur2, and "keyBy-3" is declared alreadyPartitioned by crc32'],
+    ['crc32 and a shuffle', declared('crc32'), { name: 'by-id' }, '"keyBy-1" is declared alreadyPartitioned by crc32, and "by-id" is shuffled by murmur2'],
+    ['a shuffle and a function', { name: 'by-id' }, declared(() => 0), '"by-id" is shuffled by murmur2, and "keyBy-3" is declared alreadyPartitioned by a function'],
+  ])('where streams are connected whose keys lie otherwise: %s', (_, left, right, problem) => {
+    const message = problemWith((builder) => void connected(builder, left, right));
+    expect(message).toContain(`streams are connected whose keys lie otherwise: ${problem}. Drop alreadyPartitioned where it is another than murmur2`);
+  });
+
+  it.each<readonly [KeyByOptions<Reading>, KeyByOptions<Reading>]>([
+    [BY_KEY, BY_KEY],
+    [BY_KEY, declared('crc32')],
+    [declared('crc32'), declared('crc32')],
+    [BY_KEY, { name: 'by-id' }],
+    [declared('murmur2'), { name: 'by-id' }],
+    [{ name: 'a' }, { name: 'b' }],
+  ])('unless they lie alike, or may: %j and %j', (left, right) => {
+    const builder = new GraphBuilder('alerts');
+    connected(builder, left, right);
+    expect(builder.build().nodes).toHaveLength(5);
+  });
+
+  it('where streams are connected whose keys are encoded otherwise, also by way of a third', () => {
+    const message = problemWith((builder) => {
+      const [a, b, c] = [keyed(builder), source2(builder).keyBy(utf8, (reading) => reading.id, BY_KEY), builder.source('third', THIRD).keyBy({ ...utf8, version: 2 }, (reading) => reading.id, BY_KEY)] as const;
+      a.connect(b).flatMap('ab', () => new Both());
+      b.connect(c).flatMap('bc', () => new Both());
+    });
+    expect(message).toContain('streams are connected by "keyBy-1", whose keys are utf8, and "keyBy-5", whose keys are utf8 version 2. Key both with the same codec.');
   });
 
   it('where a union is of streams with different codecs, and keyBy is given none', () => {

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
-import { errors, show } from '../errors/errors.js';
-import { PARTITIONER_NAMES } from '../model/partitioner.js';
+import { errors } from '../errors/errors.js';
+import type { CoFlatMap, CoFunction, CoMap, CoProcess, KeyedCoFlatMap, KeyedCoFunction, KeyedCoMap, KeyedCoProcess } from './co-functions.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
 import type {
   Collector,
@@ -16,18 +16,19 @@ import type {
 } from './functions.js';
 import {
   type BroadcastNode,
-  chainOf,
+  type CoType,
   type Distribution,
+  type FunctionNode,
   inputsOf,
   isShuffle,
   type JobGraph,
   type KeyByNode,
   type KeyedNode,
   type Node,
-  type SideOutputNode,
   sourcesOf,
   type StatelessFunction,
 } from './graph.js';
+import { checkGraph } from './graph-checks.js';
 import type { KeyByOptions, SourceOptions, Topic, TopicTaking } from './topic.js';
 
 /** What a job definition builds its streams with. */
@@ -92,6 +93,11 @@ export class Stream<K, V> {
     return new Stream(this.builder, this.builder.add((id) => ({ kind: 'union', id, name: `union-${id}`, inputs })));
   }
 
+  /** This stream beside another one, in one function without keys. Topics that they come from without a shuffle have equal partition counts. */
+  connect<K2, V2>(other: Stream<K2, V2>): ConnectedStreams<K | K2, V, V2> {
+    return new ConnectedStreams(this.builder, [this.node, other.node]);
+  }
+
   /** A rich function without keys: operator state, side outputs. */
   process<R>(name: string, factory: () => ProcessFunction<V, R>): ProcessedStream<K, R> {
     const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory }));
@@ -120,9 +126,13 @@ export interface TopicEntry<K, V> {
 
 /** A stream whose operators have state per key. Names of operators are chosen by the user: they find the state again. */
 export class KeyedStream<K, V> {
+  /** Keeps the types of keys and values. */
+  declare readonly keyType: K;
+  declare readonly valueType: V;
+
   constructor(
     private readonly builder: GraphBuilder,
-    private readonly node: KeyByNode,
+    readonly node: KeyByNode,
   ) {}
 
   /** @param factory makes the function of one task */
@@ -144,8 +154,15 @@ export class KeyedStream<K, V> {
   }
 
   /** This keyed stream beside a broadcast. */
-  connect<B>(broadcast: BroadcastStream<B>): ConnectedStream<K, V, B> {
-    return new ConnectedStream(this.builder, this.node, broadcast.node);
+  connect<B>(broadcast: BroadcastStream<B>): ConnectedStream<K, V, B>;
+  /**
+   * This keyed stream beside another one with the same keys, in one function with keyed state for both. Keys must lie alike: a side that is
+   * declared alreadyPartitioned is partitioned as the other is, a shuffle by murmur2.
+   */
+  connect<V2>(other: KeyedStream<K, V2>): ConnectedKeyedStreams<K, V, V2>;
+  connect<B>(other: BroadcastStream<B> | KeyedStream<K, B>): ConnectedStream<K, V, B> | ConnectedKeyedStreams<K, V, B> {
+    if (other instanceof BroadcastStream) return new ConnectedStream(this.builder, this.node, other.node);
+    return new ConnectedKeyedStreams(this.builder, [this.node, other.node]);
   }
 
   /** The values of a key reduced to one, which is put out with each record, as Flink's running reduce. */
@@ -203,7 +220,7 @@ export class KeyedStream<K, V> {
 export class ProcessedStream<K, V> extends Stream<K, V> {
   constructor(
     builder: GraphBuilder,
-    private readonly operator: SideOutputNode['input'],
+    private readonly operator: FunctionNode,
   ) {
     super(builder, operator);
   }
@@ -238,6 +255,56 @@ export class ConnectedStream<K, V, B> {
   }
 }
 
+/** Two streams without keys, to be processed together: Flink's ConnectedStreams. */
+export class ConnectedStreams<K, V1, V2> {
+  constructor(
+    private readonly builder: GraphBuilder,
+    private readonly inputs: readonly [Node, Node],
+  ) {}
+
+  map<R>(name: string, factory: () => CoMap<V1, V2, R>): Stream<K, R> {
+    return this.#stream(name, 'map', factory);
+  }
+
+  flatMap<R>(name: string, factory: () => CoFlatMap<V1, V2, R>): Stream<K, R> {
+    return this.#stream(name, 'flatMap', factory);
+  }
+
+  process<R>(name: string, factory: () => CoProcess<V1, V2, R>): ProcessedStream<K, R> {
+    return this.#stream(name, 'process', factory);
+  }
+
+  #stream<R>(name: string, type: CoType, factory: () => CoFunction): ProcessedStream<K, R> {
+    const { inputs } = this;
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'connect', id, name, inputs, type, factory })));
+  }
+}
+
+/** Two streams with the same keys, to be processed together with state for both: Flink's ConnectedStreams of keyed streams. */
+export class ConnectedKeyedStreams<K, V1, V2> {
+  constructor(
+    private readonly builder: GraphBuilder,
+    private readonly inputs: readonly [KeyByNode, KeyByNode],
+  ) {}
+
+  map<R>(name: string, factory: () => KeyedCoMap<K, V1, V2, R>): Stream<K, R> {
+    return this.#stream(name, 'map', factory);
+  }
+
+  flatMap<R>(name: string, factory: () => KeyedCoFlatMap<K, V1, V2, R>): Stream<K, R> {
+    return this.#stream(name, 'flatMap', factory);
+  }
+
+  process<R>(name: string, factory: () => KeyedCoProcess<K, V1, V2, R>): ProcessedStream<K, R> {
+    return this.#stream(name, 'process', factory);
+  }
+
+  #stream<R>(name: string, type: CoType, factory: () => KeyedCoFunction<K>): ProcessedStream<K, R> {
+    const { inputs } = this;
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'keyedConnect', id, name, inputs, type, factory })));
+  }
+}
+
 /** How values are aggregated, Flink's AggregateFunction. `add` returns the accumulator to keep, and may change the given one. */
 export interface Aggregate<In, Accumulator, Result> {
   createAccumulator(): Accumulator;
@@ -245,13 +312,7 @@ export interface Aggregate<In, Accumulator, Result> {
   getResult(accumulator: Accumulator): Result;
 }
 
-/**
- * Names of shuffles, of which job/internal-topics.ts makes `<application id>-<number>-<name>-repartition`. A number followed by "-" within
- * the name could be taken for that number, and the topic for that of another application whose id begins with this one's.
- */
-const SHUFFLE_NAME = /^(?!(.*-)?[0-9]+-)[A-Za-z0-9._-]{1,100}$/;
-
-/** Records the nodes that streams add; `build` checks the whole. */
+/** Records the nodes that streams add; `build` checks the whole (graph-checks.ts). */
 export class GraphBuilder implements StreamBuilder {
   readonly #nodes: Node[] = [];
   #shuffles = 0;
@@ -291,68 +352,9 @@ export class GraphBuilder implements StreamBuilder {
 
   /** @throws WeirError `invalid` TOPOLOGY_INVALID */
   build(): JobGraph {
-    const names = new Set<string>();
-    for (const { name } of this.#nodes) {
-      if (name === '') throw this.#invalid('an operator has an empty name', 'Give each source, stateful operator and sink a name.');
-      if (names.has(name)) throw this.#invalid(`two operators are named "${name}"`, 'Give each source, stateful operator and sink a name of its own.');
-      names.add(name);
-    }
-    if (!this.#nodes.some((node) => node.kind === 'source')) throw this.#invalid('it has no source', 'Call streams.source(...) in define.');
-    this.#refuseEndsWithoutEffect();
-    this.#refuseTopicReadTwice();
-    this.#refuseBroadcastsReadOtherwise();
-    for (const node of this.#nodes) this.#checkNames(node);
-    return { job: this.job, nodes: [...this.#nodes] };
-  }
-
-  /** A chain whose end is no sink and keeps no state can have no effect: a forgotten `.sink(...)`. */
-  #refuseEndsWithoutEffect(): void {
-    const read = new Set(this.#nodes.flatMap(inputsOf));
-    const end = this.#nodes.find((node) => !read.has(node) && !HAVE_EFFECT.includes(node.kind));
-    if (end !== undefined) throw this.#invalid(`nothing reads the result of "${end.name}"`, 'End the stream with .sink(...), or remove it.');
-  }
-
-  #refuseTopicReadTwice(): void {
-    const topics = new Set<string>();
-    for (const node of this.#nodes) {
-      if (node.kind !== 'source') continue;
-      const { topic } = node.topic;
-      if (topics.has(topic)) throw this.#invalid(`two sources read topic "${topic}"`, 'Read it once, and build both streams on that source.');
-      topics.add(topic);
-    }
-  }
-
-  /** A broadcast's chain runs in every task; what else would read it, would read every record once per task. */
-  #refuseBroadcastsReadOtherwise(): void {
-    for (const broadcast of this.#nodes) {
-      if (broadcast.kind !== 'broadcast') continue;
-      const chain = chainOf(broadcast);
-      const strange = chain.find(({ kind }) => kind !== 'source' && kind !== 'stateless' && kind !== 'broadcast');
-      if (strange !== undefined) {
-        throw this.#invalid(`"${strange.name}" stands before a broadcast`, 'Broadcast a topic directly, or behind map, filter and flatMap; write anything else to a topic first.');
-      }
-      const other = this.#nodes.find((node) => !chain.includes(node) && node.kind !== 'broadcastConnect' && inputsOf(node).some((input) => chain.includes(input)));
-      if (other !== undefined) throw this.#invalid(`"${other.name}" reads a stream that is broadcast`, 'Read the topic in a job of its own, or connect to the broadcast.');
-    }
-  }
-
-  /** Names that types allow and the log does not, or that come from JavaScript or a file. */
-  #checkNames(node: Node): void {
-    if (isShuffle(node) && !SHUFFLE_NAME.test(node.name)) {
-      throw this.#invalid(
-        `shuffle "${node.name}" has a name that no topic can have, or that may end up in another application's topic`,
-        'Use 1 to 100 letters, digits, ".", "_" and "-", with no number followed by "-".',
-      );
-    }
-    if (node.kind === 'sink') this.#checkPartitioner(`topic "${node.topic.topic}"`, node.topic.partitioner, PARTITIONER_NAMES);
-    if (node.kind === 'keyBy' && node.distribution.type === 'already-partitioned') {
-      this.#checkPartitioner(node.name, node.distribution.by.partitioner, ['auto', ...PARTITIONER_NAMES]);
-    }
-  }
-
-  #checkPartitioner(of: string, partitioner: unknown, allowed: readonly string[]): void {
-    if (typeof partitioner === 'function' || allowed.includes(partitioner as string)) return;
-    throw this.#invalid(`${of} names partitioner ${show(partitioner)}`, `Use one of ${allowed.join(', ')} or a function.`);
+    const graph: JobGraph = { job: this.job, nodes: [...this.#nodes] };
+    checkGraph(graph);
+    return graph;
   }
 
   #invalid(problem: string, advice: string): Error {
@@ -374,6 +376,8 @@ function codecOf(node: Node): Codec<unknown> | undefined {
     case 'union':
       return node.inputs.map(codecOf).reduce((a, b) => (a === b ? a : undefined));
     case 'process':
+    case 'connect':
+    case 'keyedConnect':
     case 'broadcast':
     case 'broadcastConnect':
     case 'sideOutput':
@@ -381,8 +385,5 @@ function codecOf(node: Node): Codec<unknown> | undefined {
       return undefined;
   }
 }
-
-/** Kinds of nodes that may stand at the end of a stream: they write, or keep state. */
-const HAVE_EFFECT: readonly Node['kind'][] = ['sink', 'keyed', 'process', 'broadcastConnect'];
 
 const passesShuffle = (node: Node): boolean => isShuffle(node) || inputsOf(node).some(passesShuffle);

@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import { float64, utf8 } from '../codec/primitives.js';
+import { thrownBy } from '../errors/thrown-by.spec-d.js';
+import type { JobDefinition } from '../job/job-definition.js';
+import { type Collector, type KeyedContext, KeyedFlatMap, KeyedProcess } from '../topology/functions.js';
+import { IN, lyingIn, ONE, OUT, PipelineRig } from './pipeline-rig.spec-d.js';
+
+/** Sets a timer for each `k5` at 5, and puts out what fires. */
+class Alarm extends KeyedProcess<string, string, string> {
+  #context!: KeyedContext<string>;
+  override open(context: KeyedContext<string>): void {
+    this.#context = context;
+  }
+  override process(text: string): void {
+    this.#context.timerService.registerProcessingTimeTimer(Number(text.slice(1)));
+  }
+  override onTimer(at: number, out: Collector<string>): void {
+    if (at === 13) throw new Error('unlucky');
+    out.collect(`${this.#context.currentKey()}${at}`);
+  }
+}
+const alarms: JobDefinition['define'] = (streams) => {
+  const anywhere = lyingIn(0);
+  streams
+    .source('in', IN)
+    .keyBy(utf8, (text) => text.slice(0, 1), anywhere)
+    .process('alarm', () => new Alarm())
+    .keyBy(utf8, (text) => text, anywhere)
+    .mapWithState('count', float64, (text, count = 0) => ({ state: count + 1, value: text }))
+    .sink('out', OUT);
+};
+
+describe('timers that are due', () => {
+  it('fire in the order of their times, and what they put out has their time, also behind another keyBy', () => {
+    const rig = new PipelineRig(alarms, ONE);
+    rig.feed([{ value: 'a7', timestamp: 1 }, { value: 'b5' }, { value: 'a6' }]);
+    rig.pipeline.fireTimers(10, rig.store);
+    const { records } = rig.effects.outputAppends()[0]!;
+    expect([rig.values, [...records.timestamp.subarray(0, 3)]]).toEqual([['b5', 'a6', 'a7'], [5, 6, 7]]);
+  });
+
+  it('fire as many as are allowed at once, and the others at the next call', () => {
+    const rig = new PipelineRig(alarms, ONE);
+    rig.feed(Array.from({ length: 600 }, (_, i) => ({ value: `a${i + 100}` })));
+    rig.pipeline.fireTimers(2, rig.store);
+    expect(rig.values).toEqual(['a100', 'a101']);
+    rig.pipeline.fireTimers(1_000, rig.store);
+    expect(rig.values).toHaveLength(600);
+    expect(rig.pipeline.nextTimerAt).toBeUndefined();
+  });
+
+  it('name their operator when the function fails', () => {
+    const rig = new PipelineRig(alarms, ONE);
+    rig.feed([{ value: 'a13' }]);
+    const thrown = thrownBy(() => rig.pipeline.fireTimers(10, rig.store));
+    expect([thrown.code, thrown.message]).toEqual(['FUNCTION_FAILED', expect.stringContaining('Operator alarm failed on the record of timers of alarm') as unknown]);
+  });
+
+  it('cannot be set by a function that has no onTimer: they would be lost', () => {
+    class Deaf extends KeyedFlatMap<string, string, string> {
+      #context!: KeyedContext<string>;
+      override open(context: KeyedContext<string>): void {
+        this.#context = context;
+      }
+      override flatMap(_text: string, _out: Collector<string>): void {
+        this.#context.timerService.registerProcessingTimeTimer(1);
+      }
+    }
+    const rig = new PipelineRig((streams) => {
+      streams.source('in', IN).keyBy(utf8, (text) => text, lyingIn(0)).flatMap('deaf', () => new Deaf()).sink('out', OUT);
+    }, ONE);
+    const thrown = thrownBy(() => rig.feed([{ value: 'a' }]));
+    expect([thrown.code, thrown.kind, thrown.message]).toEqual(['TIMER_UNHEARD', 'invalid', expect.stringContaining('Operator deaf set a timer') as unknown]);
+  });
+});
