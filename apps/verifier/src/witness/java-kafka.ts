@@ -17,6 +17,11 @@ const JVM_OPTIONS = ['-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', 
  * @throws Error that says what is missing: a Java 17, or a way to Kafka's jars
  */
 export async function javaCommand(program: 'Witness' | 'Feeder', args: readonly string[]): Promise<[string, ...string[]]> {
+  return javaTool(join(PROJECT_ROOT, 'apps', 'verifier', 'java', `${program}.java`), args);
+}
+
+/** The command line that runs one of Kafka's own tools, by the name of its class. @throws Error that says what is missing */
+export async function javaTool(main: string, args: readonly string[]): Promise<[string, ...string[]]> {
   const { findJava, findJars } = await importFromRoot<JavaKafka>('scripts/broker/java-kafka.mjs');
   const need = (found: Found): string => {
     if ('found' in found) return found.found;
@@ -27,5 +32,5 @@ export async function javaCommand(program: 'Witness' | 'Feeder', args: readonly 
   };
   const java = need(await findJava(process.env));
   const jars = need(await findJars(process.env, () => undefined));
-  return [java, ...JVM_OPTIONS, '-cp', join(jars, '*'), join(PROJECT_ROOT, 'apps', 'verifier', 'java', `${program}.java`), ...args];
+  return [java, ...JVM_OPTIONS, '-cp', join(jars, '*'), main, ...args];
 }
