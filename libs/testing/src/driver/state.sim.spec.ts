@@ -1,7 +1,7 @@
-import { describeKeyedStateConformance } from '../conformance/keyed-state.js';
+import { describeStateConformance } from '../conformance/state.js';
 import { SimulatedDisk } from './simulated-disk.js';
 
-describeKeyedStateConformance('the simulated disk', async () => {
+describeStateConformance('the simulated disk', async () => {
   const disk = new SimulatedDisk();
   return {
     factory: { kind: 'rocksdb', open: (maxStores) => disk.connect().open(maxStores) },
