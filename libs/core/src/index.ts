@@ -8,6 +8,7 @@ export * from './errors/weir-error.js';
 export * from './ports/clock.js';
 export * from './ports/log.js';
 export * from './ports/membership.js';
+export * from './ports/snapshot-store.js';
 export * from './ports/state-backend.js';
 export * from './ports/telemetry.js';
 export * from './codec/codec.js';

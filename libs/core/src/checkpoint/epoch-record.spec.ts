@@ -2,12 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { checkpointId, incarnation, offset } from '../model/brands.js';
 import { thrownBy } from '../errors/thrown-by.spec-d.js';
-import { decodeEpochRecord, encodeEpochRecord, EPOCH_RECORD_VERSION, type EpochRecord } from './epoch-record.js';
+import { decodeEpochRecord, encodeEpochRecord, EPOCH_RECORD_VERSION, type EpochRecord, SNAPSHOT_RECORD_VERSION, withSnapshot } from './epoch-record.js';
 
 const GOLDEN =
   '{"version":1,"incarnation":0,"barrier":7,"sequence":9007199254740991,"inputs":[' +
   '{"topic":"sensor-readings","topicId":"AbC_-9","partition":2,"offset":9007199254740991,"barriers":[]},' +
   '{"topic":"repartition","topicId":"x","partition":0,"offset":0,"barriers":[7,6]}]}';
+
+const GOLDEN_WITH_SNAPSHOT =
+  `${GOLDEN.replace('"version":1', '"version":2').slice(0, -1)},` +
+  '"snapshot":{"backend":"filesystem","files":["a-1.base","a-2.delta-0"],"kept":["a-0.base"],"rows":12}}';
 
 const RECORD: EpochRecord = {
   version: 1,
@@ -55,7 +59,7 @@ describe('the epoch record', () => {
   });
 
   it('of a newer version is refused with both versions', () => {
-    expect(() => decode('{"version":2}')).toThrow('version 2, and this Weir reads 1');
+    expect(() => decode('{"version":3}')).toThrow('version 3, and this Weir reads 1 and 2');
   });
 
   it.each([
@@ -83,6 +87,26 @@ describe('the epoch record', () => {
   ])('is refused where it is damaged: %s', (_, text) => {
     expect(text).not.toBe(GOLDEN);
     expect(thrownBy(() => decode(text)).code).toBe('EPOCH_RECORD_UNREADABLE');
+  });
+
+  it('that refers to a snapshot has version 2, and the bytes that it always had', () => {
+    const referring = withSnapshot(RECORD, { backend: 'filesystem', files: ['a-1.base', 'a-2.delta-0'], kept: ['a-0.base'], rows: 12 });
+    expect(SNAPSHOT_RECORD_VERSION).toBe(2);
+    expect(encodeEpochRecord(referring).toString('utf8')).toBe(GOLDEN_WITH_SNAPSHOT);
+    expect(decode(GOLDEN_WITH_SNAPSHOT)).toEqual(referring);
+  });
+
+  it.each([
+    ['none', GOLDEN.replace('"version":1', '"version":2')],
+    ['null', GOLDEN_WITH_SNAPSHOT.replace(/"snapshot":.*$/, '"snapshot":null}')],
+    ['no backend', GOLDEN_WITH_SNAPSHOT.replace('"backend":"filesystem",', '')],
+    ['files that are no list', GOLDEN_WITH_SNAPSHOT.replace('["a-1.base","a-2.delta-0"]', '"a-1.base"')],
+    ['a file that is a number', GOLDEN_WITH_SNAPSHOT.replace('"a-1.base"', '1')],
+    ['no list of kept files', GOLDEN_WITH_SNAPSHOT.replace('"kept":["a-0.base"],', '')],
+    ['a negative count', GOLDEN_WITH_SNAPSHOT.replace('"rows":12', '"rows":-1')],
+  ])('of version 2 is refused where its snapshot is damaged: %s', (_, text) => {
+    expect(text).not.toBe(GOLDEN_WITH_SNAPSHOT);
+    expect(() => decode(text)).toThrow('its snapshot is damaged');
   });
 
   it('is refused at any cut, and never half read', () => {

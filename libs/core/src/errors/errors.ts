@@ -84,6 +84,14 @@ export const errors = defineErrors({
     advice: 'Never delete records from a changelog. Start anew with another applicationId.',
     example: { changelog: 'app-0-0-changelog-2', records: 12 },
   }),
+  stateBackendChanged: error({
+    code: 'STATE_BACKEND_CHANGED',
+    kind: 'invalid',
+    message: (c: { changelog: string; recorded: string; configured: string; place: string }) =>
+      `Changelog ${c.changelog} was written by a job with the state backend ${c.recorded}, whose state lies in ${c.place}; and ${c.configured} is configured, which does not look there.`,
+    advice: (c) => `Nothing was changed. Configure ${c.recorded} again, with the directory that it had, or start anew with another applicationId.`,
+    example: { changelog: 'app-0-0-changelog-2', recorded: 'filesystem', configured: 'rocksdb', place: 'snapshots' },
+  }),
   epochRecordUnreadable: error({
     code: 'EPOCH_RECORD_UNREADABLE',
     kind: 'invalid',

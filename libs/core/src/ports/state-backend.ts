@@ -3,7 +3,11 @@ import type { RecordColumns } from '../model/record-columns.js';
 
 /**
  * StateBackend: where the state of tasks lives between checkpoints. RocksDB in production, the heap for small state and
- * tests; both pass the conformance suite in @weir/testing.
+ * tests; all pass the conformance suite in @weir/testing.
+ *
+ * How state comes back is of two sorts. `memory` and `rocksdb` recover from the changelog, and may be exchanged for each other. A store that
+ * has `snapshots` (`filesystem`) recovers from what it wrote before each commit, and its changelog holds no state; a job cannot change
+ * between the two sorts (STATE_BACKEND_CHANGED).
  *
  * Guarantees:
  * - S1. A batch and its position become durable in one write: after a crash either both are there or neither.
@@ -13,15 +17,23 @@ import type { RecordColumns } from '../model/record-columns.js';
  * - S5. A store has one opener at a time, across processes; a second one waits a bounded time, then fails with `STATE_LOCKED`.
  * - S6. A position never goes back and never changes its topic (`internal` errors): another log needs `destroy` first.
  * - S7. A store that failed once stays failed: each later call throws the same error until it is closed, and opened anew.
+ *
+ * What is on the heap (`memory`, `filesystem`) is gone when its store is closed, position and all: S1, S2 and S6 bind it while it is open. S5
+ * then holds within a process: nothing of such a store could be damaged by another one (P3 below).
  */
 export interface StateBackend {
   readonly kind: StateBackendKind;
+  /**
+   * Called before each claim of the task's transactional id. What a backend sees now was written by owners that the claim will fence; so
+   * what of it the epoch record behind the claim does not name is never going to be needed (P4).
+   */
+  beforeClaim?(scope: StoreScope): Promise<void>;
   /**
    * Opens the store of a task, or creates it empty.
    * @throws WeirError `retry` STATE_LOCKED; `rebuild-state` STATE_DAMAGED if the files cannot be read: `destroy` it, then open anew
    */
   open(scope: StoreScope): Promise<StateStore>;
-  /** Removes a closed store and all that it holds. Idempotent. @throws WeirError `retry` STATE_LOCKED if somebody has it open */
+  /** Removes a closed store and all that it holds, but no snapshot: those belong to epoch records. Idempotent. @throws WeirError `retry` STATE_LOCKED if somebody has it open */
   destroy(scope: StoreScope): Promise<void>;
   close(): Promise<void>;
 }
@@ -70,8 +82,45 @@ export interface StateStore {
    * been read when the call returns, before its promise settles.
    */
   apply(changes: RecordColumns, position: StorePosition): Promise<void>;
+  /** Of stores whose state does not recover from the changelog. */
+  readonly snapshots?: StateSnapshots;
   /** Bytes that the store takes, roughly: for metrics. */
   approximateSize(): number;
   /** Idempotent. */
   close(): Promise<void>;
+}
+
+/**
+ * How a store recovers whose state is not in the changelog. Before an epoch's transaction, `take` makes its changes durable, beside all that
+ * was before; the epoch record names what was written, and `load` brings it back. So a restore gets exactly the state of the epoch record
+ * that it finds, whatever was written besides.
+ *
+ * Guarantees:
+ * - P1. Once `take` resolved, the state with these changes can be loaded in any process, also after the machine died.
+ * - P2. An epoch is settled by the `apply` that follows its `take`, and it alone: until then what the epoch before named stays.
+ * - P3. What others wrote is never overwritten, whoever they are: a writer that was fenced and does not know it harms no successor.
+ * - P4. Deleted is only what no epoch record to come can name: what a committed one has dropped, and what lay there before the claim and is
+ *       not in the record behind it.
+ */
+export interface StateSnapshots {
+  /** @param changes rows of state, without reserved ones. They stay as they are until the promise settles */
+  take(changes: RecordColumns): Promise<SnapshotReference>;
+  /**
+   * Brings the state back, into a store that holds no state yet.
+   * @param goOn told of rows as they are read; false ends it
+   * @returns false if it was ended
+   * @throws WeirError `invalid` SNAPSHOT_MISSING, SNAPSHOT_DAMAGED: the changelog cannot replace it; `restart-task` if it could not be read
+   */
+  load(reference: SnapshotReference, goOn: (rows: number) => boolean): Promise<boolean>;
+}
+
+/** What an epoch record says of the state that its changelog does not hold. Kept as JSON. */
+export interface SnapshotReference {
+  readonly backend: StateBackendKind;
+  /** Files in the task's directory, in the order in which they are read: later rows win over earlier ones. */
+  readonly files: readonly string[];
+  /** Files that only earlier snapshots need, which are retained. */
+  readonly kept: readonly string[];
+  /** Rows in `files`. */
+  readonly rows: number;
 }

@@ -1,5 +1,5 @@
-import type { RecordColumns } from '../model/record-columns.js';
-import type { StateBackend, StateEntry, StateStore, StorePosition, StoreScope } from '../ports/state-backend.js';
+import { RecordColumns } from '../model/record-columns.js';
+import type { SnapshotReference, StateBackend, StateBackendKind, StateEntry, StateSnapshots, StateStore, StorePosition, StoreScope } from '../ports/state-backend.js';
 
 /** A StateStore in a Map, which writes down how it was asked. */
 export class FakeStore implements StateStore {
@@ -9,6 +9,12 @@ export class FakeStore implements StateStore {
   readonly reads: string[][] = [];
   readonly applied: { readonly rows: number; readonly position: StorePosition }[] = [];
   closed = false;
+  /** Set by `keepSnapshots`. */
+  snapshots?: FakeSnapshots;
+
+  keepSnapshots(): FakeSnapshots {
+    return (this.snapshots = new FakeSnapshots(this));
+  }
 
   get(key: Uint8Array): Buffer | undefined {
     return this.entries.get(hex(key));
@@ -49,9 +55,31 @@ export class FakeStore implements StateStore {
   }
 }
 
+/** Snapshots of a FakeStore: one file each, named by their number, with the rows taken. */
+export class FakeSnapshots implements StateSnapshots {
+  readonly taken: { readonly key: string; readonly value: string | null }[][] = [];
+  /** Rows that `load` gives. */
+  rows = new RecordColumns();
+  /** Awaited by `take` before it is done. */
+  before: () => Promise<void> | void = () => undefined;
+
+  constructor(private readonly store: FakeStore) {}
+
+  async take(changes: RecordColumns): Promise<SnapshotReference> {
+    await this.before();
+    this.taken.push(Array.from({ length: changes.count }, (_, row) => ({ key: String(changes.key(row)), value: changes.value(row)?.toString() ?? null })));
+    return { backend: 'filesystem', files: this.taken.map((_, n) => `file-${n}`), kept: [], rows: this.taken.flat().length };
+  }
+
+  async load(_: SnapshotReference, goOn: (rows: number) => boolean): Promise<boolean> {
+    this.store.applyNow(this.rows);
+    return goOn(this.rows.count);
+  }
+}
+
 /** A store per task, of which a spec may damage the first; writes down what becomes of them. */
 export class FakeBackend implements StateBackend {
-  readonly kind = 'rocksdb';
+  kind: StateBackendKind = 'rocksdb';
   store = new FakeStore();
   readonly acts: string[] = [];
   /** Thrown by the next opens, one each. */

@@ -7,6 +7,8 @@ import type { StorePosition } from '../ports/state-backend.js';
 import { FakeStore } from '../state/fake-store.spec-d.js';
 import { commitEpoch, type CommitParts, type FrozenEpoch } from './commit.js';
 import { CommitPermit } from './commit-permit.js';
+import { decodeEpochRecord, encodeEpochRecord } from '../checkpoint/epoch-record.js';
+import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import { EpochEffects } from './epoch-effects.js';
 import { FakeWriter, type WriterStep } from './fake-log.spec-d.js';
 
@@ -170,5 +172,70 @@ describe('what a commit makes sure of', () => {
     fits.store.position = { offset: offset(100), topicId: 'id-of-changelog', leaderEpoch: 3, writtenAt: 0 };
     await fits.commit();
     expect(fits.store.position.offset).toBe(103);
+  });
+});
+
+describe('the commit of an epoch whose store keeps snapshots', () => {
+  const RECORD = { version: 1, incarnation: incarnation(0), barrier: checkpointId(1), sequence: 0, inputs: [] } as const;
+
+  /** Two rows of state behind what the catalogue and the epoch record need. */
+  class SnapshotRig extends Rig {
+    readonly snapshots = this.store.keepSnapshots();
+
+    constructor() {
+      super();
+      const { changes } = this.frozen.effects;
+      changes.clear();
+      changes.add(5, Buffer.from('a'), Buffer.from('1'));
+      changes.add(5, Buffer.from('b'), null);
+      changes.add(6, STATE_CATALOGUE_KEY, Buffer.from('{}'));
+      changes.add(7, EPOCH_RECORD_KEY, encodeEpochRecord(RECORD));
+      const take = this.snapshots.take.bind(this.snapshots);
+      this.snapshots.take = async (rows) => {
+        const reference = await take(rows);
+        this.writer.steps.push('snapshot');
+        return reference;
+      };
+    }
+  }
+
+  it('makes the state durable before the transaction begins, and applies it after its commit (P1, I1)', async () => {
+    const rig = new SnapshotRig();
+    await rig.commit();
+    expect(rig.acts).toEqual(['snapshot', 'begin', 'append alerts-1:1 other-0:1 changelog-1:2', 'addOffsets', 'commit', 'apply']);
+    expect(rig.snapshots.taken).toEqual([[{ key: 'a', value: '1' }, { key: 'b', value: null }]]);
+    expect(rig.store.applied).toMatchObject([{ rows: 4 }]);
+  });
+
+  it('writes to the changelog the catalogue, and an epoch record that says where the state is; no state', async () => {
+    const rig = new SnapshotRig();
+    await rig.commit();
+    const { records } = rig.writer.appended.at(-1)!.at(-1)!;
+    expect([records.key(0), records.value(0), records.timestamp[0], records.timestamp[1]]).toEqual([STATE_CATALOGUE_KEY, Buffer.from('{}'), 6, 7]);
+    expect(records.key(1)).toEqual(EPOCH_RECORD_KEY);
+    const snapshot = { backend: 'filesystem', files: ['file-0'], kept: [], rows: 2 };
+    expect(decodeEpochRecord(records.value(1)!, 'c')).toEqual({ ...RECORD, version: 2, snapshot });
+  });
+
+  it('begins no transaction when the snapshot fails', async () => {
+    const rig = new SnapshotRig();
+    const full = new Error('disk full');
+    rig.snapshots.before = () => Promise.reject(full);
+    await expect(rig.commit()).rejects.toBe(full);
+    expect(rig.acts).toEqual([]);
+  });
+
+  it('does not count the time that a snapshot takes as the age of the transaction', async () => {
+    const rig = new SnapshotRig();
+    rig.snapshots.before = () => rig.clock.advance(TIMEOUT_MS * 2);
+    rig.failAt('commit', fenced);
+    await expect(rig.commit()).rejects.toBe(fenced);
+  });
+
+  it('is refused where the changes do not end with an epoch record (I2)', async () => {
+    const rig = new SnapshotRig();
+    rig.frozen.effects.changes.columns.count--;
+    expect((await rejectionOf(rig.commit())).message).toContain('the changes of an epoch do not end with its epoch record');
+    expect(rig.acts).toEqual(['snapshot']);
   });
 });

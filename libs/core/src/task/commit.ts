@@ -3,16 +3,19 @@ import type { StateStore, StorePosition } from '../ports/state-backend.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import type { CheckpointId, Epoch } from '../model/brands.js';
+import type { RecordColumns } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
 import type { CommitPermit } from './commit-permit.js';
 import type { EpochEffects } from './epoch-effects.js';
+import { takeSnapshot } from './epoch-snapshot.js';
 import type { ChangelogTopic } from './task-plan.js';
 
 /**
  * The commit of one epoch: steps 3 to 6 of a round (../design.md, section 5); step 2, the freeze, is the task's.
  *
- *   3. write outputs, then the state changes with the epoch record last; all acknowledged
+ *   3. write outputs, then the state changes with the epoch record last; all acknowledged. Where the store keeps snapshots, the state changes
+ *      go there first, before the transaction begins, and the epoch record says where (epoch-snapshot.ts)
  *   4. add the input offsets, with generation and member id
  *   5. commit the transaction; only now is the epoch real
  *   6. write the frozen state and its position to the store
@@ -24,7 +27,7 @@ import type { ChangelogTopic } from './task-plan.js';
  *   I6. The store's position is the offset behind the epoch record: the changelog up to there is in the store, and nothing beyond.
  *
  * What a crash leaves, step by step: before 5, an open transaction that the successor's claim aborts, so the epoch is computed again;
- * after 5, a committed epoch that the store lacks, which the changelog's tail supplies. A reply to 5 that is lost is asked for again by
+ * after 5, a committed epoch that the store lacks, which the changelog's tail supplies, or the snapshot that its epoch record names. A reply to 5 that is lost is asked for again by
  * the log (L4), so an error from 5 is an epoch that is not committed or one whose owner is no longer this task.
  */
 export interface FrozenEpoch {
@@ -47,11 +50,14 @@ export interface CommitParts {
 /** @throws WeirError as the log and the store throw them; `restart-task` if the transaction outlived its timeout */
 export async function commitEpoch(frozen: FrozenEpoch, parts: CommitParts, permit: CommitPermit): Promise<void> {
   permit.assertHeld(parts.task);
+  const { snapshots } = parts.store;
+  const changes = frozen.effects.changes.columns;
+  const changelogRows = snapshots === undefined ? changes : await takeSnapshot(changes, snapshots);
   const began = parts.clock.monotonic();
   const transaction = parts.writer.begin();
   let changelogEnd: AppendResult;
   try {
-    changelogEnd = await writeEffects(transaction, frozen, parts.changelog);
+    changelogEnd = await writeEffects(transaction, frozen, changelogRows, parts.changelog);
     await transaction.addOffsets(permit.membership, frozen.offsets);
     await transaction.commit();
   } catch (thrown) {
@@ -61,8 +67,8 @@ export async function commitEpoch(frozen: FrozenEpoch, parts: CommitParts, permi
 }
 
 /** Step 3. The changelog goes last, and the epoch record is its last record. */
-async function writeEffects(transaction: LogTransaction, { effects }: FrozenEpoch, { topic, partition }: ChangelogTopic): Promise<AppendResult> {
-  const appends: Append[] = [...effects.outputAppends(), { topic, partition, records: effects.changes.columns }];
+async function writeEffects(transaction: LogTransaction, { effects }: FrozenEpoch, records: RecordColumns, { topic, partition }: ChangelogTopic): Promise<AppendResult> {
+  const appends: Append[] = [...effects.outputAppends(), { topic, partition, records }];
   const results = await transaction.append(appends);
   const last = results.at(-1);
   if (last === undefined || last.topic !== topic || last.partition !== partition) {

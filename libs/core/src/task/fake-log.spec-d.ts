@@ -140,6 +140,8 @@ export type WriterStep = 'begin' | 'append' | 'addOffsets' | 'commit' | 'abort' 
 /** One transaction at a time, each step written down; a step may be made to fail, or to wait for the spec. */
 export class FakeWriter implements LogWriter {
   readonly steps: string[] = [];
+  /** The records of each append: the spec reads them before they are used again. */
+  readonly appended: (readonly Append[])[] = [];
   /** What a step does before it is done: throw, wait, or let time pass. */
   before: (step: WriterStep) => Promise<void> | void = () => undefined;
   /** Where the next append to each partition begins; the first one at 100. */
@@ -172,6 +174,7 @@ export class FakeWriter implements LogWriter {
 
   async #append(appends: readonly Append[]): Promise<readonly AppendResult[]> {
     await this.#step('append', appends.map(({ topic, partition, records }) => ` ${partitionName(topic, partition)}:${records.count}`).join(''));
+    this.appended.push(appends);
     return appends.map(({ topic, partition, records }) => {
       const name = partitionName(topic, partition);
       const first = this.#ends.get(name) ?? 100;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from '@weir/testing';
-import { encodeEpochRecord, type EpochRecord } from '../checkpoint/epoch-record.js';
+import { encodeEpochRecord, type EpochRecord, withSnapshot } from '../checkpoint/epoch-record.js';
 import type { RestorePlan } from '../checkpoint/restore-plan.js';
 import { rejectionOf } from '../errors/thrown-by.spec-d.js';
 import { WeirError } from '../errors/weir-error.js';
@@ -315,5 +315,64 @@ describe('what the store says of the task', () => {
     expect(thrown.code).toBe(code);
     expect(thrown.message).toContain('changelog-1');
     expect(rig.backend.store.closed).toBe(true);
+  });
+});
+
+describe('a store that keeps snapshots', () => {
+  const REFERRING = withSnapshot(RECORD, { backend: 'filesystem', files: ['f'], kept: [], rows: 3 });
+  const referringRow: Row = { key: EPOCH_RECORD_KEY, value: encodeEpochRecord(REFERRING) };
+
+  const snapshotRig = (...rows: readonly Row[]): Rig => {
+    const rig = new Rig(0, rows.length);
+    rig.backend.kind = 'filesystem';
+    rig.backend.store.keepSnapshots().rows = chunk(0, [row('a'), row('b', 'loaded')]).records;
+    return rig;
+  };
+
+  it('is loaded with the snapshot that the epoch record names', async () => {
+    const rig = snapshotRig(referringRow);
+    const restored = await rig.run([chunk(0, [referringRow])]);
+    expect([restored!.record, restored!.store.get(Buffer.from('b'))]).toEqual([REFERRING, Buffer.from('loaded')]);
+    expect(rig.progress.at(-1)).toEqual({ records: 2, offsets: 2, remaining: 1 });
+  });
+
+  it('loads nothing for a task that never committed', async () => {
+    const rig = snapshotRig();
+    expect((await rig.run())!.store.get(Buffer.from('b'))).toBeUndefined();
+  });
+
+  it('is closed when it is canceled while it loads', async () => {
+    const rig = snapshotRig(referringRow);
+    const { snapshots } = rig.backend.store;
+    const load = snapshots!.load.bind(snapshots);
+    snapshots!.load = (reference, goOn) => {
+      rig.canceled = true;
+      return load(reference, goOn);
+    };
+    expect(await rig.run([chunk(0, [referringRow])])).toBeUndefined();
+    expect(rig.backend.store.closed).toBe(true);
+  });
+
+  it('is closed when the snapshot cannot be loaded', async () => {
+    const rig = snapshotRig(referringRow);
+    const damaged = new WeirError('invalid', 'SNAPSHOT_DAMAGED', 'A file is cut.');
+    rig.backend.store.snapshots!.load = () => Promise.reject(damaged);
+    await expect(rig.run([chunk(0, [referringRow])])).rejects.toBe(damaged);
+    expect(rig.backend.store.closed).toBe(true);
+  });
+
+  it('is refused the state that another backend left in the changelog: what is recorded, what is configured, what to do', async () => {
+    const rig = snapshotRig(row('a'), EPOCH_ROW);
+    const thrown = await rejectionOf(rig.run([chunk(0, [row('a'), EPOCH_ROW])]));
+    expect([thrown.code, thrown.kind, rig.backend.store.closed]).toEqual(['STATE_BACKEND_CHANGED', 'invalid', true]);
+    expect(thrown.message).toContain('Changelog changelog-1 was written by a job with the state backend memory or rocksdb, whose state lies in the changelog; and filesystem is configured');
+    expect(thrown.message).toContain('Configure memory or rocksdb again');
+  });
+
+  it('is not used for what a store of another sort is to restore: the same the other way round', async () => {
+    const rig = new Rig(0, 1);
+    const thrown = await rejectionOf(rig.run([chunk(0, [referringRow])]));
+    expect([thrown.code, rig.backend.store.closed]).toEqual(['STATE_BACKEND_CHANGED', true]);
+    expect(thrown.message).toContain('the state backend filesystem, whose state lies in snapshots; and rocksdb is configured');
   });
 });

@@ -19,7 +19,7 @@ import type { ChangelogTopic } from './task-plan.js';
  *   1. wait until the changelog's last stable offset is its high watermark: no predecessor's transaction is undecided
  *   2. open the store, and decide from facts whether it is a prefix of the changelog (checkpoint/restore-plan.ts)
  *   3. read the changelog from there to its end into the store, a chunk at a time, each with its position (S1)
- *   4. read the epoch record and the catalogue from the store
+ *   4. read the epoch record and the catalogue from the store; where that record names a snapshot, load it: the changelog holds no state
  *
  * Invariants: memory is bounded by one chunk and the reader's buffer, whatever the changelog's length. A crash at any point leaves a
  * store that is a prefix of the changelog, so the next restore goes on from there (I6). The position follows what was read, not the
@@ -69,8 +69,12 @@ export async function restore(parts: RestoreParts): Promise<Restored | undefined
   if (ends === undefined) return undefined;
   const { store, plan } = await openStore(parts, ends);
   try {
-    const done = await replay(parts, store, plan, ends);
-    if (done) return { store, ...readTruth(parts, store, ends) };
+    const replayed = await replay(parts, store, plan, ends);
+    if (replayed) {
+      const truth = readTruth(parts, store, ends);
+      const loaded = await loadSnapshot(parts, store, truth.record);
+      if (loaded) return { store, ...truth };
+    }
   } catch (thrown) {
     await store.close();
     throw thrown;
@@ -184,4 +188,26 @@ function readTruth({ changelog }: RestoreParts, store: StateStore, ends: Partiti
     record: decodeEpochRecord(epochBytes, name),
     catalogue: catalogueBytes === undefined ? undefined : decodeCatalogue(catalogueBytes, name),
   };
+}
+
+/**
+ * Rest of step 4. False if it was canceled. A store is never used with what a backend of the other sort recorded: it would begin with no state.
+ * @throws WeirError `invalid` STATE_BACKEND_CHANGED, SNAPSHOT_MISSING, SNAPSHOT_DAMAGED
+ */
+async function loadSnapshot({ backend, changelog, ...parts }: RestoreParts, { snapshots }: StateStore, record: EpochRecord | undefined): Promise<boolean> {
+  if (record === undefined) return true;
+  const { snapshot } = record;
+  if (snapshot?.backend !== (snapshots === undefined ? undefined : backend.kind)) {
+    const recorded = snapshot === undefined ? 'memory or rocksdb' : snapshot.backend;
+    const place = snapshot === undefined ? 'the changelog' : 'snapshots';
+    throw errors.stateBackendChanged({ changelog: `${changelog.topic}-${changelog.partition}`, recorded, configured: backend.kind, place });
+  }
+  if (snapshots === undefined || snapshot === undefined) return true;
+  let loaded = 0;
+  const finished = await snapshots.load(snapshot, (rows) => {
+    loaded += rows;
+    parts.onProgress({ records: loaded, offsets: loaded, remaining: Math.max(0, snapshot.rows - loaded) });
+    return !parts.isCanceled();
+  });
+  return finished && !parts.isCanceled();
 }

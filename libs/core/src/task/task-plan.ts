@@ -1,6 +1,7 @@
 import type { CompiledSettings } from '../job/compile-settings.js';
 import type { PlacementCheck } from './placement-check.js';
 import type { Incarnation, TaskIndex } from '../model/brands.js';
+import type { StoreScope } from '../ports/state-backend.js';
 import type { Node, ShuffleNode, SourceNode } from '../topology/graph.js';
 import { taskId } from '../job/internal-topics.js';
 
@@ -76,6 +77,11 @@ export function ownedPartitions(plan: TaskPlan, input: InputTopic): number[] {
 
 /** Short name of a task: `sub-topology-task`. */
 export const taskName = (plan: Pick<TaskPlan, 'subTopology' | 'task'>): string => taskId(plan.subTopology, plan.task);
+
+/** Where a backend keeps the task's store. */
+export const scopeOf = ({ settings, incarnation, subTopology, task }: TaskPlan): StoreScope => {
+  return { applicationId: settings.applicationId, incarnation, subTopology, task };
+};
 
 /** Whether the task's rounds concern it alone: it neither reads nor writes a repartition topic (R8). */
 export const isSingleStage = ({ inputs, repartitionOutputs }: TaskPlan): boolean => repartitionOutputs.length === 0 && inputs.every(({ type }) => type !== 'repartition');

@@ -19,7 +19,7 @@ import { restore, type Restored } from './restore.js';
 import { ReservedRecords } from './reserved-records.js';
 import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from './signal.js';
-import { isSingleStage, taskName, type TaskPlan } from './task-plan.js';
+import { isSingleStage, scopeOf, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
 import { explainTooLarge } from './too-large.js';
@@ -30,6 +30,7 @@ import { explainTooLarge } from './too-large.js';
  * again (job/).
  *
  * Start, in this order (I3):
+ *   0. let the backend see what lies there before the claim
  *   1. claim the transactional id: ends a predecessor's open transaction and fences it (I4)
  *   2. get the permit: the task is still this replica's
  *   3. restore: changelog settled, state and epoch record read (restore.ts)
@@ -226,6 +227,8 @@ export class Task {
   /** False if it was stopped meanwhile. */
   async #initialize(): Promise<boolean> {
     const { plan, host } = this;
+    // 0.
+    await host.backend.beforeClaim?.(scopeOf(plan));
     // 1.
     this.#writer = await host.log.openWriter({ transactionalId: plan.transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs });
     // 2.
@@ -256,13 +259,12 @@ export class Task {
 
   #restore(): Promise<Restored | undefined> {
     const { plan, host } = this;
-    const { applicationId } = plan.settings;
     return restore({
       log: host.log,
       backend: host.backend,
       clock: host.clock,
       distrust: this.distrust,
-      scope: { applicationId, incarnation: plan.incarnation, subTopology: plan.subTopology, task: plan.task },
+      scope: scopeOf(plan),
       changelog: plan.changelog,
       stableTimeoutMs: this.#transactionTimeoutMs + STABLE_GRACE_MS,
       onPlan: (chosen) => this.#tracker.planned(chosen, host.backend.kind),
