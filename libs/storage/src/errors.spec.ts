@@ -9,7 +9,7 @@ const make = Object.values(factories) as readonly ((context: unknown) => WeirErr
 describe('the error catalogue of the state backends', () => {
   it('has a code of its own for each error', () => {
     expect(new Set(definitions.map(({ code }) => code)).size).toBe(definitions.length);
-    for (const { code } of definitions) expect(code).toMatch(/^STATE_[A-Z_]+$/);
+    for (const { code } of definitions) expect(code).toMatch(/^(STATE|SNAPSHOTS?)_[A-Z_]+$/);
   });
 
   const cases = definitions.map((definition, i) => [definition.code, definition, make[i]!] as const);
@@ -18,6 +18,6 @@ describe('the error catalogue of the state backends', () => {
     expect(rendered).toMatchObject({ code, kind: definition.kind, context: definition.example });
     expect(rendered.message).not.toMatch(/undefined|\[object|NaN/);
     for (const fact of Object.values(definition.example)) expect(rendered.message).toContain(String(fact));
-    expect(rendered.message).toMatch(/\. [A-Z].*\. \[STATE_/);
+    expect(rendered.message).toMatch(/\. [A-Z].*\. \[(STATE|SNAPSHOTS?)_/);
   });
 });

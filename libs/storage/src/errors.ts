@@ -10,6 +10,9 @@ type Failure = {
   readonly found: string;
 };
 
+/** What was done with a snapshot's file: words that complete "while ...". */
+export type SnapshotAct = 'creating' | 'reading' | 'listing' | 'deleting';
+
 /** Every error of this lib. `path` is a store's directory, or its name on the heap. */
 export const errors = defineErrors({
   locked: error<{ readonly act: StoreAct; readonly path: string; readonly waitedMs: number }>({
@@ -92,6 +95,49 @@ export const errors = defineErrors({
       `Opening the store ${path} would make more than the ${maxStores} among which the memory budget was divided.`,
     advice: 'Please report this as a bug of Weir.',
     example: { path: '/data/app/0/0-1', maxStores: 4 },
+  }),
+  snapshotNameInvalid: error<{ readonly name: string; readonly expected: string }>({
+    code: 'SNAPSHOT_NAME_INVALID',
+    kind: 'invalid',
+    message: ({ name, expected }) => `The name of a snapshot must be ${expected}, and ${JSON.stringify(name)} came.`,
+    advice: 'Use another name.',
+    example: { name: '../x', expected: '1 to 8 parts joined by "/"' },
+  }),
+  snapshotMissing: error<{ readonly path: string }>({
+    code: 'SNAPSHOT_MISSING',
+    kind: 'invalid',
+    message: ({ path }) => `While reading the snapshot ${path}: there is no such file, and no other place holds what was in it: not the changelog either.`,
+    advice:
+      'See whether the directory is the one that the job had, and mounted; else bring the file back from a copy. If it is lost, the job must start anew, with another applicationId.',
+    example: { path: '/data/snapshots/app/0/0-1/5f0c.base' },
+  }),
+  snapshotDamaged: error<{ readonly path: string; readonly found: string }>({
+    code: 'SNAPSHOT_DAMAGED',
+    kind: 'invalid',
+    message: ({ path, found }) => `While reading the snapshot ${path}: it is not as it was written: ${found}. No other place holds what was in it: not the changelog either.`,
+    advice: 'Bring the file back from a copy, and check the disk. If there is none, the job must start anew, with another applicationId.',
+    example: { path: '/data/snapshots/app/0/0-1/5f0c.base', found: 'the checksum of the block at byte 28 is 1f, and its bytes give 2e' },
+  }),
+  snapshotFailed: error<{ readonly act: SnapshotAct; readonly path: string; readonly found: string }>({
+    code: 'SNAPSHOT_FAILED',
+    kind: 'restart-task',
+    message: ({ act, path, found }) => `While ${act} the snapshot ${path}: ${found}.`,
+    advice: 'The task starts again from its last commit. If this comes back, check the disk that holds the snapshots; it must support hard links.',
+    example: { act: 'creating', path: '/data/snapshots/app/0/0-1/5f0c.base', found: 'EIO: i/o error, fsync' },
+  }),
+  snapshotUnavailable: error<{ readonly act: SnapshotAct; readonly path: string; readonly found: string }>({
+    code: 'SNAPSHOT_UNAVAILABLE',
+    kind: 'retry',
+    message: ({ act, path, found }) => `While ${act} the snapshot ${path}: the machine lacks what it takes just now: ${found}.`,
+    advice: 'Free disk space, or raise the limit that is named; it is tried again.',
+    example: { act: 'creating', path: '/data/snapshots/app/0/0-1/5f0c.base', found: 'ENOSPC: no space left on device, write' },
+  }),
+  snapshotsBehind: error<{ readonly path: string; readonly files: number }>({
+    code: 'SNAPSHOTS_BEHIND',
+    kind: 'restart-task',
+    message: ({ path, files }) => `While creating a snapshot in ${path}: its state lies in ${files} files, the most that there may be, and putting them together has failed.`,
+    advice: 'See the cause. Free disk space, or mend the disk; the task starts again from its last commit.',
+    example: { path: '/data/snapshots/app/0/0-1', files: 512 },
   }),
   closed: error<{ readonly act: StoreAct; readonly path: string }>({
     code: 'STATE_CLOSED',

@@ -4,7 +4,7 @@ import { defineErrors, error, RECORD_TOO_LARGE, type RecordTooLarge } from '@wei
 export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
 
 /**
- * Every error that this lib itself raises: those of the in-memory log and the simulated disk, which a job meets as it would meet
+ * Every error that this lib itself raises: those of the in-memory log, the simulated disk and the in-memory snapshots, which a job meets as it would meet
  * Kafka's and RocksDB's, then those of specs.
  */
 export const errors = defineErrors({
@@ -193,6 +193,27 @@ export const errors = defineErrors({
       `The store ${c.store} holds all up to ${c.held} of its changelog, and a batch would set it to ${c.given}; nothing was written.`,
     advice: 'Destroy the store before it follows another log, or an earlier place of this one.',
     example: { store: 'app/0/0-1', held: 'offset 20 of topic id aaaa', given: 'offset 19 of topic id aaaa' },
+  }),
+  snapshotNameInvalid: error({
+    code: 'SNAPSHOT_NAME_INVALID',
+    kind: 'invalid',
+    message: (c: { name: string; expected: string }) => `The name of a snapshot must be ${c.expected}, and ${JSON.stringify(c.name)} came.`,
+    advice: 'Make names of the allowed characters.',
+    example: { name: '../x', expected: 'parts joined by "/"' },
+  }),
+  snapshotMissing: error({
+    code: 'SNAPSHOT_MISSING',
+    kind: 'invalid',
+    message: (c: { name: string }) => `Reading the snapshot ${c.name}: the in-memory store has none of that name.`,
+    advice: 'Look for what deleted it, or for who names it without having created it.',
+    example: { name: 'app/0/0-1/x.base' },
+  }),
+  snapshotCreationLost: error({
+    code: 'SNAPSHOT_CREATION_LOST',
+    kind: 'restart-task',
+    message: (c: { name: string }) => `Creating the snapshot ${c.name}: what was written of it has been deleted meanwhile.`,
+    advice: 'Another owner took the writer for dead; the task starts again from its last commit.',
+    example: { name: 'app/0/0-1/x.base' },
   }),
   diskNameAmbiguous: error({
     code: 'DISK_NAME_AMBIGUOUS',

@@ -11,3 +11,5 @@ export type { OpenTransaction, TransactionPhase } from './memory-log/transaction
 export * from './driver/job-test-driver.js';
 export { CommittedState, type OneValueDescriptor } from './driver/committed-state.js';
 export { SimulatedDisk, type DiskImage } from './driver/simulated-disk.js';
+export * from './snapshots/in-memory-snapshots.js';
+export * from './snapshots/snapshot-faults.js';

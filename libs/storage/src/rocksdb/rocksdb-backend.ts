@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { access, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { access, realpath, rename, rm, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { clockOf, isWeirError } from '@weir/core';
 import type { Clock, StateBackend, StateBackendFactory, StateStore, StoreScope } from '@weir/core';
+import { makeDirectory } from '../directories.js';
 import { errors } from '../errors.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
@@ -175,23 +176,6 @@ async function ensureDirectory(path: string): Promise<void> {
   } catch (cause) {
     throw directoryFailure('opening', path, cause);
   }
-}
-
-/**
- * Makes a directory and those above it. Node's own recursive form never ends where a directory that is there refuses entries
- * with ENOENT, as /proc does.
- */
-async function makeDirectory(path: string): Promise<void> {
-  const failed = await mkdir(path).then(
-    () => undefined,
-    (cause: NodeJS.ErrnoException) => cause,
-  );
-  if (failed === undefined || failed.code === 'EEXIST') return;
-  if (failed.code !== 'ENOENT' || dirname(path) === path) throw failed;
-  await makeDirectory(dirname(path));
-  await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'EEXIST') throw cause;
-  });
 }
 
 async function moveAway(path: string, to: string): Promise<void> {

@@ -4,4 +4,5 @@ export { ACTS, KINDS, type Operation, OPERATIONS, OPERATOR_KINDS, type Result, R
 export { StateModel } from './state-model.js';
 export { describeLogConformance, type LogHarness } from './log.js';
 export { describeMembershipConformance } from './membership.js';
+export { describeSnapshotStoreConformance, type SnapshotStoreHarness } from './snapshot-store.js';
 export { describeStateBackendConformance, type StateBackendHarness } from './state-store.js';
