@@ -135,7 +135,7 @@ export const errors = defineErrors({
   snapshotsBehind: error<{ readonly path: string; readonly files: number }>({
     code: 'SNAPSHOTS_BEHIND',
     kind: 'restart-task',
-    message: ({ path, files }) => `While creating a snapshot in ${path}: its state lies in ${files} files, the most that there may be, and putting them together has failed.`,
+    message: ({ path, files }) => `While creating a snapshot in ${path}: ${files} files lie there, for putting them together, or deleting what is no longer needed, has failed again and again.`,
     advice: 'See the cause. Free disk space, or mend the disk; the task starts again from its last commit.',
     example: { path: '/data/snapshots/app/0/0-1', files: 512 },
   }),

@@ -30,8 +30,7 @@ import { explainTooLarge } from './too-large.js';
  * again (job/).
  *
  * Start, in this order (I3):
- *   0. let the backend see what lies there before the claim
- *   1. claim the transactional id: ends a predecessor's open transaction and fences it (I4)
+ *   1. let the backend see what lies there, and claim the transactional id: ends a predecessor's open transaction and fences it (I4)
  *   2. get the permit: the task is still this replica's
  *   3. restore: changelog settled, state and epoch record read (restore.ts)
  *   4. open the user's functions, compare what they declare with what is recorded
@@ -227,9 +226,8 @@ export class Task {
   /** False if it was stopped meanwhile. */
   async #initialize(): Promise<boolean> {
     const { plan, host } = this;
-    // 0.
-    await host.backend.beforeClaim?.(scopeOf(plan));
     // 1.
+    await host.backend.beforeClaim?.(scopeOf(plan));
     this.#writer = await host.log.openWriter({ transactionalId: plan.transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs });
     // 2.
     this.#permit = await host.ownership.permit(this.name);

@@ -58,6 +58,11 @@ export class MemoryStore implements StateStore {
     }
   }
 
+  /** Every entry once, as text of one byte per character. Entries may be set and deleted meanwhile; whether that is seen is left open. */
+  entries(): IterableIterator<[string, string]> {
+    return this.#open('scanning').entries();
+  }
+
   async apply(changes: RecordColumns, position: StorePosition): Promise<void> {
     const entries = this.#open('writing');
     const { count, buffer, keyStart, keyEnd, valueStart, valueEnd } = changes;
