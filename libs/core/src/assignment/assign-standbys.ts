@@ -25,8 +25,9 @@ export function assignStandbys(
   const isFree = (task: string, member: number): boolean => owners.get(task) !== member && !kept.get(task)!.includes(member);
 
   const everyone = Array.from({ length: members }, (_, member) => member);
-  const present = tasks.flatMap((task) => everyone.map((member) => ({ task, member, lag: lagOf(task, member) })).filter(({ lag }) => lag < Infinity));
-  for (const { task, member } of present.sort((a, b) => a.lag - b.lag)) {
+  const present = tasks.flatMap((task) => everyone.map((member) => ({ task, member, lag: lagOf(task, member) })));
+  const near = present.filter(({ lag }) => lag < Infinity);
+  for (const { task, member } of near.sort((a, b) => a.lag - b.lag)) {
     if (kept.get(task)!.length < perTask && loads[member]! < part && isFree(task, member)) give(task, member);
   }
   for (const task of tasks) {

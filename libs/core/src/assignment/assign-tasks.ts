@@ -9,9 +9,9 @@ import { assignStandbys } from './assign-standbys.js';
  *
  * - A1. Complete: every task has exactly one member that is to run it, at once or after a handover.
  * - A2. Even: by one at most, within each sub-topology and over all of them together (even-counts.ts).
- * - A3. Sticky: of all even divisions it takes one that moves the fewest running tasks; among those, one that leaves the most awaited tasks
- *   with who awaits them; among those, one that gives the most others to who has a copy. Tasks that must move are rather those of which
- *   another replica has a copy, and go where it lags least.
+ * - A3. Sticky: of all even divisions it takes one that moves the fewest running tasks; among those, one that leaves the most awaited
+ *   tasks with who awaits them; among those, one that gives the most others to who has a copy. Tasks that must move are rather those of
+ *   which another replica has a copy, and go where it lags least.
  * - A4. Deterministic: the order of members and of what they report changes nothing.
  *
  * How a task moves. Two replicas must not run it at once, and it should not stop for longer than it must:
@@ -102,7 +102,8 @@ function ordersOf(
   for (const task of tasks) {
     if (owners.get(task) !== at) continue;
     const holds = members[at]!.running.includes(task);
-    const holder = holds ? undefined : members.find((member, other) => other !== at && (member.running.includes(task) || member.leaving.includes(task)));
+    const has = ({ running, leaving }: AssignableMember): boolean => running.includes(task) || leaving.includes(task);
+    const holder = holds ? undefined : members.find((member, other) => other !== at && has(member));
     if (holder === undefined) run.push(task);
     else awaited.push({ task, from: holder.replica });
   }
@@ -119,8 +120,9 @@ function settle(tasks: readonly string[], counts: readonly number[], claims: Cla
     }
   }
   const left = tasks.filter((task) => !owners.has(task));
-  const offers = left.flatMap((task) => room.map((_, member) => ({ task, member, lag: claims.lag(task, member) })).filter(({ lag }) => lag < Infinity));
-  for (const { task, member } of offers.sort((a, b) => a.lag - b.lag)) {
+  const offers = left.flatMap((task) => room.map((_, member) => ({ task, member, lag: claims.lag(task, member) })));
+  const copies = offers.filter(({ lag }) => lag < Infinity);
+  for (const { task, member } of copies.sort((a, b) => a.lag - b.lag)) {
     if (owners.has(task) || room[member] === 0) continue;
     owners.set(task, member);
     room[member]!--;
@@ -169,7 +171,9 @@ class Claims {
 
   /** By worth; among equals those first that would be missed most: of which no other member has a copy that is near. */
   #byWorth(tasks: readonly string[], member: number): string[] {
-    const elsewhere = new Map(tasks.map((task) => [task, Math.min(...this.#lags.map((_, other) => (other === member ? Infinity : this.lag(task, other))))]));
+    const nearestElsewhere = (task: string): number =>
+      Math.min(...this.#lags.map((_, other) => (other === member ? Infinity : this.lag(task, other))));
+    const elsewhere = new Map(tasks.map((task) => [task, nearestElsewhere(task)]));
     const worth = (task: string): number => this.#worths.get(task)!;
     return [...tasks].sort((a, b) => worth(b) - worth(a) || farthest(elsewhere.get(a)!, elsewhere.get(b)!));
   }

@@ -20,7 +20,8 @@ export function evenCounts(sizes: readonly number[], members: number, gain: (sub
   sizes.forEach((size, sub) => {
     for (let left = size % members; left > 0; left--) extras.handOut(sub);
   });
-  return sizes.map((size, sub) => Array.from({ length: members }, (_, member) => Math.floor(size / members) + (extras.has(sub, member) ? 1 : 0)));
+  const count = (sub: number, member: number): number => Math.floor(sizes[sub]! / members) + (extras.has(sub, member) ? 1 : 0);
+  return sizes.map((_, sub) => Array.from({ length: members }, (_unused, member) => count(sub, member)));
 }
 
 /** Where a path came from: the member that it left through, and the sub-topology before it. */

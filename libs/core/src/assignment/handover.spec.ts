@@ -1,44 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { assignTasks, type AssignableMember } from './assign-tasks.js';
+import { closed, NO_DUTIES, obey, reportOf } from './duties.js';
 
-/** A replica that does as it is told (H1, H4), one step at a time. */
+/** A replica that does as it is told, one step at a time. */
 class Replica {
-  readonly running = new Set<string>();
-  readonly leaving = new Set<string>();
-  readonly awaiting = new Set<string>();
-  /** What it was told to run and is still closing: it starts it once it has closed it. */
-  readonly #again = new Set<string>();
+  duties = NO_DUTIES;
 
   constructor(readonly name: string) {}
 
   get report(): AssignableMember {
-    const { name, running, leaving, awaiting } = this;
-    return { memberId: name, replica: name, running: [...running], leaving: [...leaving], awaiting: [...awaiting], copies: [] };
+    return { memberId: this.name, replica: this.name, ...reportOf(this.duties), copies: [] };
   }
 
-  obey(run: readonly string[], awaited: readonly string[]): void {
-    this.awaiting.clear();
-    this.#again.clear();
-    for (const task of awaited) this.awaiting.add(task);
-    for (const task of this.running) {
-      if (run.includes(task)) continue;
-      this.running.delete(task);
-      this.leaving.add(task);
-    }
-    for (const task of run) (this.leaving.has(task) ? this.#again : this.running).add(task);
-  }
-
-  /** Has closed one task; it joins again then. */
-  close(task: string): void {
-    this.leaving.delete(task);
-    if (this.#again.delete(task)) this.running.add(task);
+  has(task: string): boolean {
+    return this.duties.running.has(task) || this.duties.leaving.has(task);
   }
 }
 
 class Group {
   replicas: Replica[] = [];
-  readonly stayed: string[] = [];
   #names = 0;
 
   constructor(readonly tasks: readonly (readonly string[])[]) {}
@@ -54,28 +35,24 @@ class Group {
   }
 
   closeOne(at: number): void {
-    const closing = this.replicas.flatMap((replica) => [...replica.leaving].map((task) => ({ replica, task })));
+    const closing = this.replicas.flatMap((replica) => [...replica.duties.leaving.keys()].map((task) => ({ replica, task })));
     if (closing.length === 0) return;
     const { replica, task } = closing[at % closing.length]!;
-    replica.close(task);
+    replica.duties = closed(replica.duties, task).duties;
     this.agree();
   }
 
   /** A generation, seen by the replicas in any order: nobody starts what another has. */
   agree(): void {
     const orders = assignTasks({ subTopologies: this.tasks, members: this.replicas.map(({ report }) => report), standbys: 0 });
-    for (const replica of this.replicas) {
-      const { run, await: awaited } = orders.get(replica.name)!;
-      replica.obey(run, awaited.map(({ task }) => task));
-    }
+    for (const replica of this.replicas) replica.duties = obey(replica.duties, orders.get(replica.name)!, 0).duties;
     for (const task of this.tasks.flat()) {
-      const holders = this.replicas.filter(({ running, leaving }) => running.has(task) || leaving.has(task));
-      expect(holders.length).toBeLessThanOrEqual(1);
+      expect(this.replicas.filter((replica) => replica.has(task)).length).toBeLessThanOrEqual(1);
     }
   }
 
   get isAtRest(): boolean {
-    return this.replicas.every(({ leaving, awaiting }) => leaving.size === 0 && awaiting.size === 0);
+    return this.replicas.every(({ duties }) => duties.leaving.size + duties.awaiting.size === 0);
   }
 }
 
@@ -107,7 +84,7 @@ describe('a handover', () => {
         let rounds = 0;
         for (; !group.isAtRest && rounds < 50; rounds++) group.closeOne(0);
         expect(group.isAtRest).toBe(true);
-        expect(group.replicas.flatMap(({ running }) => [...running]).sort()).toEqual(group.tasks.flat().sort());
+        expect(group.replicas.flatMap(({ duties }) => [...duties.running]).sort()).toEqual(group.tasks.flat().sort());
       }),
       { numRuns: 300 },
     );
@@ -118,10 +95,10 @@ describe('a handover', () => {
       fc.property(sizes, events, (counts, happens) => {
         const group = play(counts, happens);
         for (let rounds = 0; !group.isAtRest && rounds < 50; rounds++) {
-          const before = group.replicas.map(({ awaiting }) => [...awaiting]);
+          const before = group.replicas.map(({ duties }) => [...duties.awaiting.keys()]);
           group.closeOne(rounds);
           group.replicas.forEach((replica, at) => {
-            for (const task of before[at]!) expect(replica.awaiting.has(task) || replica.running.has(task)).toBe(true);
+            for (const task of before[at]!) expect(replica.duties.awaiting.has(task) || replica.duties.running.has(task)).toBe(true);
           });
         }
       }),

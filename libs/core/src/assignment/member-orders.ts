@@ -42,7 +42,9 @@ export function decodeMemberOrders(data: Buffer): MemberOrders {
   }
   if (typeof parsed !== 'object' || parsed === null) throw refuse('they are no JSON object');
   const { version, refused, run, await: awaited, standby, replicas } = parsed;
-  if (version !== MEMBER_ORDERS_VERSION) throw refuse(`they have version ${String(version)}, and this replica reads ${MEMBER_ORDERS_VERSION}`);
+  if (version !== MEMBER_ORDERS_VERSION) {
+    throw refuse(`they have version ${String(version)}, and this replica reads ${MEMBER_ORDERS_VERSION}`);
+  }
   if (refused !== undefined && typeof refused !== 'string') throw refuse('the reason for refusing is no text');
   if (!isNames(run) || !isNames(standby) || !isPairs(awaited)) throw refuse('their tasks are damaged');
   if (!Array.isArray(replicas) || !replicas.every(isReplica)) throw refuse('their replicas are damaged');
@@ -51,7 +53,8 @@ export function decodeMemberOrders(data: Buffer): MemberOrders {
 
 const isNames = (value: unknown): value is string[] => Array.isArray(value) && value.every((name) => typeof name === 'string');
 
-const isPairs = (value: unknown): value is [string, string][] => Array.isArray(value) && value.every((pair) => isNames(pair) && pair.length === 2);
+const isPairs = (value: unknown): value is [string, string][] =>
+  Array.isArray(value) && value.every((pair) => isNames(pair) && pair.length === 2);
 
 function isReplica(value: unknown): value is GroupReplica {
   if (typeof value !== 'object' || value === null) return false;

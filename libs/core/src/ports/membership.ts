@@ -30,7 +30,7 @@ export interface GroupMember {
   confirm(): Promise<GroupMembership>;
   /** Has the group agree on another generation, because what `describe` would say has changed. Calls before it begins are one. */
   rejoin(): void;
-  /** Leaves: the others need not wait for the session to end. Resolves once the group knows, or cannot be reached within the session timeout. */
+  /** Leaves: the others need not wait for the session to end. Resolves once the group knows, at the latest after a session timeout. */
   leave(): Promise<void>;
   /** Ends without a word to the group. A static member that comes back within its session finds its share untouched. */
   close(): void;

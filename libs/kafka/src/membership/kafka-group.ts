@@ -19,7 +19,15 @@ import { CODE, codeName, isPassing, isStaleCoordinator } from '../wire/error-cod
 import { decodeErrorAlone } from '../transaction/transaction-messages.js';
 import { APIS, type Api, type Role } from '../wire/wire.js';
 import { assignmentData, encodeAssignment, encodeSubscription, subscriptionData } from './consumer-protocol.js';
-import { decodeJoinGroup, decodeLeaveGroup, decodeSyncGroup, encodeHeartbeat, encodeJoinGroup, encodeLeaveGroup, encodeSyncGroup } from './membership-messages.js';
+import {
+  decodeJoinGroup,
+  decodeLeaveGroup,
+  decodeSyncGroup,
+  encodeHeartbeat,
+  encodeJoinGroup,
+  encodeLeaveGroup,
+  encodeSyncGroup,
+} from './membership-messages.js';
 
 /**
  * The group protocol on Kafka: what the session in core asks, as requests to the group's coordinator. It owns finding the coordinator and
@@ -139,9 +147,12 @@ class KafkaGroup implements GroupCalls {
 
   #reason(code: number): string {
     const { sessionTimeoutMs } = this.options;
-    if (code === CODE.INCONSISTENT_GROUP_PROTOCOL) return 'it has members that are no Weir replicas: give each application a group of its own';
+    if (code === CODE.INCONSISTENT_GROUP_PROTOCOL) {
+      return 'it has members that are no Weir replicas: give each application a group of its own';
+    }
     if (code === CODE.INVALID_SESSION_TIMEOUT) {
-      return `a session timeout of ${sessionTimeoutMs} ms is outside the broker's group.min.session.timeout.ms to group.max.session.timeout.ms`;
+      const limits = "the broker's group.min.session.timeout.ms to group.max.session.timeout.ms";
+      return `a session timeout of ${sessionTimeoutMs} ms is outside ${limits}`;
     }
     return code === CODE.GROUP_MAX_SIZE_REACHED ? "it has as many members as the broker's group.max.size allows" : '';
   }

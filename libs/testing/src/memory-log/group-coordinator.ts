@@ -89,8 +89,9 @@ export class GroupCoordinator {
   view(groupId: string): GroupView | undefined {
     const group = this.#groups.get(groupId);
     if (group === undefined) return undefined;
-    const members = [...group.members.values()].map(({ memberId, instanceId, share }) => ({ memberId, instanceId, partitions: share.partitions }));
-    return { phase: group.phase, generation: group.generation, leader: group.leader, members };
+    const { phase, generation: current, leader } = group;
+    const members = [...group.members.values()].map(({ memberId, instanceId, share: { partitions } }) => ({ memberId, instanceId, partitions }));
+    return { phase, generation: current, leader, members };
   }
 
   /** Stops all timers. */
@@ -142,7 +143,8 @@ export class GroupCoordinator {
 
   #add(group: Group, memberId: string, facts: JoinFacts): Member {
     const { instanceId } = facts;
-    const member: Member = { memberId, instanceId, facts, share: NO_SHARE, joining: undefined, syncing: undefined, endSession: () => undefined };
+    const endSession = (): void => undefined;
+    const member: Member = { memberId, instanceId, facts, share: NO_SHARE, joining: undefined, syncing: undefined, endSession };
     group.members.set(memberId, member);
     return member;
   }
