@@ -20,6 +20,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *   arguments: BROKERS COMPRESSION TRANSACTIONAL_ID|-
  *   create TOPIC PARTITIONS   creates a topic; it may be there already
  *   send TOPIC KEY VALUE      without a space in key or value
+ *   remove TOPIC KEY          sends a tombstone
  *   commit | abort            ends the transaction; the next send begins one. Only with a transactional id
  *   flush                     answered with `flushed SENT` once all that was sent is acknowledged
  */
@@ -58,10 +59,10 @@ public final class Feeder {
         String[] words = line.split(" ");
         switch (words[0]) {
           case "create" -> create(settings, words[1], Integer.parseInt(words[2]));
-          case "send" -> {
+          case "send", "remove" -> {
             if (transactional && !open) producer.beginTransaction();
             open = true;
-            producer.send(new ProducerRecord<>(words[1], words[2], words[3]), (metadata, thrown) -> {
+            producer.send(new ProducerRecord<>(words[1], words[2], words.length > 3 ? words[3] : null), (metadata, thrown) -> {
               if (thrown == null) acknowledged.incrementAndGet();
               else failure.compareAndSet(null, thrown);
             });

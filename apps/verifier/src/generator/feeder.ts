@@ -1,7 +1,7 @@
 import { javaCommand } from '../witness/java-kafka.js';
 import { LineProcess } from '../witness/line-process.js';
 import type { FlowSink } from './flow.js';
-import type { FedReading } from './sensor-walk.js';
+import type { FedRecord } from './sensor-walk.js';
 
 export interface FeederOptions {
   /** `host:port`, several with commas. */
@@ -42,8 +42,8 @@ export class Feeder implements FlowSink {
     await this.#answer(`created ${topic}`);
   }
 
-  async send({ key, value }: FedReading): Promise<void> {
-    await this.#process.write(`send ${this.topic} ${key} ${value}`);
+  async send({ topic = this.topic, key, value }: FedRecord): Promise<void> {
+    await this.#process.write(value === null ? `remove ${topic} ${key}` : `send ${topic} ${key} ${value}`);
     if (this.#process.end !== undefined) await this.#failed;
   }
 

@@ -10,9 +10,9 @@ class Sink implements FlowSink {
   readonly committed: string[] = [];
   readonly aborted: string[] = [];
 
-  send({ value }: { readonly value: string }): Promise<void> {
+  send({ value }: { readonly value: string | null }): Promise<void> {
     this.events.push('send');
-    this.#open.push(value);
+    this.#open.push(value!);
     return Promise.resolve();
   }
 

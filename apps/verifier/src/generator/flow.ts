@@ -1,10 +1,10 @@
 import { type Clock, sleep } from '@weir/core';
 import { SeededRandom } from '@weir/testing';
-import type { FedReading } from './sensor-walk.js';
+import type { FedRecord } from './sensor-walk.js';
 
 /** Where the flow goes: the feeder; specs take a list. */
 export interface FlowSink {
-  send(reading: FedReading): Promise<void>;
+  send(record: FedRecord): Promise<void>;
   /** Ends the transaction of what was sent since the last one. */
   endTransaction(how: 'commit' | 'abort'): Promise<void>;
 }
@@ -35,7 +35,7 @@ export class Flow {
   #stopped = false;
 
   constructor(
-    private readonly walk: { next(): FedReading },
+    private readonly walk: { next(): FedRecord },
     private readonly sink: FlowSink,
     private readonly options: FlowOptions,
   ) {

@@ -1,8 +1,15 @@
 import { SeededRandom } from '@weir/testing';
 
-/** A reading as it goes into the input topic: key and value. */
-export interface FedReading {
+/** A record as it goes into a topic of the job: key and value, null for a tombstone. */
+export interface FedRecord {
+  /** Undefined for the input that readings flow into. */
+  readonly topic?: string;
   readonly key: string;
+  readonly value: string | null;
+}
+
+/** A reading as it goes into the input topic. */
+export interface FedReading extends FedRecord {
   readonly value: string;
 }
 

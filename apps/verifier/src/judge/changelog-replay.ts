@@ -8,6 +8,7 @@ import type { Violations } from './violation.js';
  *   ff ff 01                                     epoch record, JSON
  *   ff ff 02                                     state catalogue
  *   group (2) | state (4) | length (varint) | key   one value
+ *   80 00 | state (4) | key                         one entry of operator state
  */
 export interface EpochInputs {
   readonly barrier: number;
@@ -23,6 +24,7 @@ export interface StoredValue {
 
 const EPOCH_RECORD = 'ffff01';
 const RESERVED = /^fff[ef]/;
+const OPERATOR_STATE = /^8000/;
 
 /** One partition of a changelog: what the state of one task is, and was. */
 export class ReplayedPartition {
@@ -58,16 +60,17 @@ export class ReplayedPartition {
     return this.#lastOffset;
   }
 
-  read({ offset, key, value }: SeenRecord): void {
+  /** @returns what a record that ends an epoch says */
+  read({ offset, key, value }: SeenRecord): EpochInputs | undefined {
     this.#lastOffset = offset;
     const name = key?.toString('hex') ?? '';
     if (value === null) this.entries.delete(name);
     else this.entries.set(name, value);
     this.#epochRecords++;
-    if (name === EPOCH_RECORD) this.#endEpoch(offset, value);
+    return name === EPOCH_RECORD ? this.#endEpoch(offset, value) : undefined;
   }
 
-  #endEpoch(offset: number, value: Buffer | null): void {
+  #endEpoch(offset: number, value: Buffer | null): EpochInputs | undefined {
     this.#epochs++;
     this.#largestEpoch = Math.max(this.#largestEpoch, this.#epochRecords);
     this.#epochRecords = 0;
@@ -75,11 +78,12 @@ export class ReplayedPartition {
     const where = `changelog partition ${this.partition}@${offset}`;
     if (epoch === undefined) {
       this.violations.add('epoch-incomplete', `${where}: an epoch record that cannot be read: ${value?.toString('utf8').slice(0, 200)}`);
-      return;
+      return undefined;
     }
     const back = this.#latest === undefined ? undefined : wentBack(this.#latest, epoch);
     if (back !== undefined) this.violations.add('epoch-went-back', `${where}: ${back}`);
     this.#latest = epoch;
+    return epoch;
   }
 
   /** Called at the end. */
@@ -91,10 +95,18 @@ export class ReplayedPartition {
       );
   }
 
-  /** The values of user state. @throws RangeError on a key that has another layout */
+  /** The values of keyed state. @throws RangeError on a key that has another layout */
   *values(): IterableIterator<StoredValue> {
     for (const [name, value] of this.entries) {
-      if (!RESERVED.test(name)) yield { ...parseStoredKey(Buffer.from(name, 'hex')), value };
+      if (!RESERVED.test(name) && !OPERATOR_STATE.test(name)) yield { ...parseStoredKey(Buffer.from(name, 'hex')), value };
+    }
+  }
+
+  /** The entries of operator state. */
+  *operatorEntries(): IterableIterator<Omit<StoredValue, 'keyGroup'>> {
+    for (const [name, value] of this.entries) {
+      const bytes = Buffer.from(name, 'hex');
+      if (OPERATOR_STATE.test(name)) yield { stateId: bytes.readUInt32BE(2), key: bytes.toString('utf8', 6), value };
     }
   }
 }

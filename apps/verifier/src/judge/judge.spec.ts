@@ -174,7 +174,7 @@ describe('the judge', () => {
   });
 
   it('finds a store with entries and without a position', () => {
-    run.stores.push({ name: 'kill 9', task: 1, offset: undefined, digest: 'x', entries: 3 });
+    run.stores.push({ name: 'kill 9', stage: 0, task: 1, offset: undefined, digest: 'x', entries: 3 });
     expect(run.judge().counts).toEqual({ 'store-ahead': 1 });
   });
 

@@ -37,17 +37,17 @@ describe('copies of stores', () => {
     await copyStores(join(dir, 'state'), join(dir, 'copies', 'life-1'));
     await put('b', '2', 20);
     await copyStores(join(dir, 'state'), join(dir, 'copies', 'life-2'));
-    expect(await readStores(join(dir, 'copies'), 'app', 2)).toEqual([
-      { name: 'life-1', task: 1, offset: 10, entries: 1, digest: digestOf({ a: '1' }) },
-      { name: 'life-2', task: 1, offset: 20, entries: 2, digest: digestOf({ b: '2', a: '1' }) },
+    expect(await readStores(join(dir, 'copies'), 'app', [2])).toEqual([
+      { name: 'life-1', stage: 0, task: 1, offset: 10, entries: 1, digest: digestOf({ a: '1' }) },
+      { name: 'life-2', stage: 0, task: 1, offset: 20, entries: 2, digest: digestOf({ b: '2', a: '1' }) },
     ]);
   });
 
   it('of a process that died before it wrote anything have no position, and one that died before it made a store has none', async () => {
     await copyStores(join(dir, 'state'), join(dir, 'copies', 'life-1'));
     await mkdir(join(dir, 'copies', 'life-2'));
-    expect(await readStores(join(dir, 'copies'), 'app', 2)).toEqual([
-      { name: 'life-1', task: 1, offset: undefined, entries: 0, digest: digestOf({}) },
+    expect(await readStores(join(dir, 'copies'), 'app', [2])).toEqual([
+      { name: 'life-1', stage: 0, task: 1, offset: undefined, entries: 0, digest: digestOf({}) },
     ]);
   });
 });

@@ -15,20 +15,20 @@ export async function copyStores(stateDir: string, to: string): Promise<void> {
 /**
  * Reads the copies of a run's state directory: `<dir>/<name of the copy>` each. Opening a store replays RocksDB's own log into the copy;
  * the original is never touched.
- * @param tasks how many tasks the job has; each has a store, unless its process died before it made one
+ * @param tasks how many tasks each stage has; each task has a store, unless its process died before it made one
  */
-export async function readStores(dir: string, applicationId: string, tasks: number): Promise<StoreCopy[]> {
+export async function readStores(dir: string, applicationId: string, tasks: readonly number[]): Promise<StoreCopy[]> {
   const copies: StoreCopy[] = [];
   for (const name of await readdir(dir)) {
     const made = await readdir(join(dir, name, applicationId, '0')).catch((): string[] => []);
     if (made.length === 0) continue;
-    const backend = await rocksdb({ dir: join(dir, name), memoryBudgetBytes: BUDGET_BYTES }).open(tasks);
+    const backend = await rocksdb({ dir: join(dir, name), memoryBudgetBytes: BUDGET_BYTES }).open(tasks.reduce((sum, count) => sum + count, 0));
     try {
-      for (let task = 0; task < tasks; task++) {
-        if (made.includes(`0-${task}`))
-          copies.push(
-            await readStore(backend, name, { applicationId, incarnation: incarnation(0), subTopology: 0, task: taskIndex(task) }),
-          );
+      for (const [subTopology, count] of tasks.entries()) {
+        for (let task = 0; task < count; task++) {
+          const scope = { applicationId, incarnation: incarnation(0), subTopology, task: taskIndex(task) };
+          if (made.includes(`${subTopology}-${task}`)) copies.push(await readStore(backend, name, scope));
+        }
       }
     } finally {
       await backend.close();
@@ -42,7 +42,7 @@ async function readStore(backend: StateBackend, name: string, scope: StoreScope)
   try {
     const entries: [string, Buffer][] = [];
     for (const { key, value } of store.scan(Buffer.alloc(0))) entries.push([key.toString('hex'), value]);
-    return { name, task: scope.task, offset: store.position?.offset, digest: storeDigest(entries), entries: entries.length };
+    return { name, stage: scope.subTopology, task: scope.task, offset: store.position?.offset, digest: storeDigest(entries), entries: entries.length };
   } finally {
     await store.close();
   }

@@ -1,6 +1,7 @@
 import { ByteWriter, keyGroupOf, PARTITIONERS, stateIdOf, writeStoredKey } from '@weir/core';
 import type { SeenEnds, SeenRecord } from '../witness/seen-record.js';
-import { type ClosingFacts, Judge, type Verdict } from './judge.js';
+import { AlertJudge } from './alert-judge.js';
+import { Judge, type Verdict } from './judge.js';
 import { type StoreCopy, storeDigest } from './store-digest.js';
 
 /** Two tasks over four input partitions. */
@@ -17,7 +18,12 @@ export class SoundRun {
   readonly output: Logs = logs(PARTITIONS);
   readonly changelog: Logs = logs(TASKS);
   readonly stores: StoreCopy[] = [];
-  facts: Partial<ClosingFacts> = {};
+  /** What differs from what the logs themselves say. */
+  facts: {
+    readonly output?: readonly SeenEnds[];
+    readonly groupOffsets?: ReadonlyMap<number, number>;
+    readonly openTransactions?: readonly string[];
+  } = {};
   readonly #last = new Map<string, number>();
   readonly #dirty: Set<string>[] = Array.from({ length: TASKS }, () => new Set());
   readonly #contents: Map<string, Buffer>[] = Array.from({ length: TASKS }, () => new Map<string, Buffer>());
@@ -32,18 +38,26 @@ export class SoundRun {
   }
 
   judge(): Verdict {
-    const judge = new Judge({ threshold: 10, inputTopic: 'readings', tasks: TASKS, maxParallelism: 128, storeCopies: this.stores });
-    for (const record of this.input.flat()) judge.input(record);
-    for (const record of this.output.flat()) judge.output(record);
-    for (const record of this.changelog.flat()) judge.changelog(record);
-    const ends = {
-      input: endsOf(this.input),
-      output: endsOf(this.output),
-      changelog: endsOf(this.changelog),
-      groupOffsets: new Map(this.input.map((log, partition) => [partition, log.length])),
-      openTransactions: [],
-    };
-    return judge.verdict({ ...ends, ...this.facts });
+    const judge = new Judge({
+      layout: { stages: [{ changelog: 'changelog', inputs: ['readings'], broadcasts: [] }], outputs: ['alerts'] },
+      model: (violations) => new AlertJudge(violations),
+      tasks: [TASKS],
+      storeCopies: this.stores,
+    });
+    for (const record of this.input.flat()) judge.input('readings', record);
+    for (const record of this.output.flat()) judge.output('alerts', record);
+    for (const record of this.changelog.flat()) judge.changelog(0, record);
+    const { output = endsOf(this.output), openTransactions = [] } = this.facts;
+    const groupOffsets = this.facts.groupOffsets ?? new Map(this.input.map((log, partition) => [partition, log.length]));
+    return judge.verdict({
+      ends: new Map([
+        ['readings', endsOf(this.input)],
+        ['alerts', output],
+        ['changelog', endsOf(this.changelog)],
+      ]),
+      groupOffsets: new Map([['readings', groupOffsets]]),
+      openTransactions,
+    });
   }
 
   #read(line: string): void {
@@ -77,7 +91,7 @@ export class SoundRun {
       );
       const offset = this.changelog[task]!.length;
       const contents = this.#contents[task]!;
-      this.stores.push({ name: 'kill 1', task, offset, digest: storeDigest(contents), entries: contents.size });
+      this.stores.push({ name: 'kill 1', stage: 0, task, offset, digest: storeDigest(contents), entries: contents.size });
     }
   }
 

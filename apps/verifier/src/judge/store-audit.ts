@@ -44,6 +44,6 @@ export class StoreAudit {
   }
 
   #report(copy: StoreCopy, what: string): void {
-    this.violations.add('store-ahead', `the store of task ${copy.task} after ${copy.name} ${what}`);
+    this.violations.add('store-ahead', `the store of task ${copy.stage}-${copy.task} after ${copy.name} ${what}`);
   }
 }

@@ -12,6 +12,7 @@ export function storeDigest(entries: Iterable<readonly [string, Buffer]>): strin
 export interface StoreCopy {
   /** Where it comes from, for people: `kill 3`. */
   readonly name: string;
+  readonly stage: number;
   readonly task: number;
   /** The store's position; undefined for a store that holds nothing. */
   readonly offset: number | undefined;

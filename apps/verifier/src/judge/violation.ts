@@ -1,3 +1,5 @@
+import type { SeenRecord } from '../witness/seen-record.js';
+
 /**
  * What the verifier can find wrong. Each rule is one sentence that must hold; a finding says where it does not.
  */
@@ -10,8 +12,15 @@ export const RULES = {
   'alert-alien': 'there is no alert that the input does not call for',
   'alert-format': 'an alert is written to the byte as documented, under the key of its sensor',
   'alert-partition': 'the alerts of a sensor lie where the Java client puts its key',
+  'limit-wrong': 'a reading is checked against a limit that its sensor had in the epoch of the reading',
+  'limit-went-back': 'limits never go back: what a task has read of them, holds for all that it reads later',
+  'count-missing': 'every alarm is counted at its site',
+  'count-twice': 'no alarm is counted twice',
+  'count-alien': 'what is counted is an alarm of that site',
+  'count-order': 'the alarms of a sensor are counted in their order',
+  'count-gap': 'the counts of a site are 1, 2, 3 and so on',
   // State, replayed from the changelog.
-  'state-wrong': 'the changelog, replayed, holds the last temperature of every sensor, and nothing else',
+  'state-wrong': 'the changelog, replayed, holds the state that the model calls for, and nothing else',
   'state-placement': 'state lies in the changelog of the task, and under the key group, that the key hashes to',
   'epoch-incomplete': 'the last record of every changelog partition is an epoch record',
   'epoch-went-back': 'barriers and input offsets of epoch records never go back',
@@ -51,6 +60,12 @@ export class Violations {
     const count = (this.#counts.get(rule) ?? 0) + 1;
     this.#counts.set(rule, count);
     if (count <= this.samplesPerRule) this.#samples.push({ rule, detail });
+  }
+
+  /** An input record that lies where its key does not belong, or has another key than `id`. */
+  checkPlace({ home, partition, offset, key }: SeenRecord, id: string): void {
+    if (home !== partition || key?.toString('utf8') !== id)
+      this.add('input-misplaced', `partition ${partition}@${offset}: ${id} belongs into partition ${home}`);
   }
 
   get none(): boolean {

@@ -31,6 +31,8 @@ export interface KillerOptions {
   readonly onDeath: (when: string) => Promise<void>;
   /** The sum of the input offsets that the group has committed. */
   readonly progress: () => Promise<number>;
+  /** The records of broadcasts, which have no such offsets: each as often as it is read. */
+  readonly broadcastRecords: () => Promise<number>;
 }
 
 interface Life {
@@ -231,7 +233,8 @@ export class Killer {
   /** All that it had read when it was told to stop is committed now. */
   async #checkFinalCheckpoint(life: Life, before: JobOverview | undefined): Promise<void> {
     const read = (before?.tasks ?? []).reduce((sum, { recordsIn }) => sum + recordsIn, 0);
-    const committed = (await this.options.progress()) - life.progressBefore;
+    const { progress, broadcastRecords } = this.options;
+    const committed = (await progress()) - life.progressBefore + (await broadcastRecords());
     if (committed < read) {
       this.options.violations.add(
         'stop-unclean',

@@ -6,6 +6,7 @@ import { checkTails, RestoreLedger } from './restore-ledger.js';
 /** A job with one task for each restore. */
 function job(completed: number, ...restores: readonly (Partial<RestoreOverview> | undefined)[]): JobOverview {
   const tasks = restores.map((restore, task) => ({
+    subTopology: 0,
     task,
     restore:
       restore === undefined
@@ -34,17 +35,17 @@ describe('the ledger of restores', () => {
     ledger.restored(3, job(0, LOCAL, LOCAL));
     expect(violations.counts).toEqual({});
     expect(ledger.tails).toEqual([
-      { life: 2, task: 0, records: 0 },
-      { life: 2, task: 1, records: 40 },
-      { life: 3, task: 0, records: 0 },
-      { life: 3, task: 1, records: 0 },
+      { life: 2, task: '0-0', records: 0 },
+      { life: 2, task: '0-1', records: 40 },
+      { life: 3, task: '0-0', records: 0 },
+      { life: 3, task: '0-1', records: 0 },
     ]);
     expect(ledger).toMatchObject({ restores: 6, records: 40 });
   });
 
   it('finds a store that was given up, by the reason that the service tells', () => {
     ledger.restored(1, job(0, { fromLocalState: false, rebuildReason: 'its position is beyond the end' }));
-    expect(violations.samples).toEqual([{ rule: 'store-wiped', detail: 'life 1, task 0: its position is beyond the end' }]);
+    expect(violations.samples).toEqual([{ rule: 'store-wiped', detail: 'life 1, task 0-0: its position is beyond the end' }]);
   });
 
   it('finds a store that was built anew in silence, though a former life had filled it', () => {
@@ -52,7 +53,7 @@ describe('the ledger of restores', () => {
     ledger.seen(job(1, NEW, NEW));
     ledger.restored(2, job(0, LOCAL, { ...NEW, records: 500 }));
     expect(violations.counts).toEqual({ 'store-wiped': 1 });
-    expect(violations.samples[0]!.detail).toContain('life 2, task 1');
+    expect(violations.samples[0]!.detail).toContain('life 2, task 0-1');
   });
 
   it('knows that a store restored from the changelog is filled, though no checkpoint was seen', () => {
@@ -115,14 +116,14 @@ describe('the ledger of restores', () => {
   it('finds a tail that is longer than the largest epoch', () => {
     checkTails(
       [
-        { life: 2, task: 0, records: 500 },
-        { life: 3, task: 1, records: 501 },
+        { life: 2, task: '0-0', records: 500 },
+        { life: 3, task: '0-1', records: 501 },
       ],
       500,
       violations,
     );
     expect(violations.samples).toEqual([
-      { rule: 'restore-long', detail: 'life 3, task 1: 501 records restored, and the largest epoch has 500' },
+      { rule: 'restore-long', detail: 'life 3, task 0-1: 501 records restored, and the largest epoch has 500' },
     ]);
   });
 });

@@ -4,7 +4,8 @@ import type { Violations } from '../judge/violation.js';
 /** A restore that must have read no more than the tail, to be compared with the largest epoch once that is known. */
 export interface TailRestore {
   readonly life: number;
-  readonly task: number;
+  /** Sub-topology and task. */
+  readonly task: string;
   readonly records: number;
 }
 
@@ -18,7 +19,7 @@ export interface TailRestore {
 export class RestoreLedger {
   readonly tails: TailRestore[] = [];
   /** Tasks whose store holds something, since the last deletion. */
-  #filled = new Set<number>();
+  #filled = new Set<string>();
   #settled = false;
   #stoppedInOrder = false;
   #restores = 0;
@@ -48,7 +49,7 @@ export class RestoreLedger {
   /** The last look at a life before it is hit. */
   seen(job: JobOverview | undefined): void {
     if (!this.durable || job === undefined || job.checkpoints.completed === 0) return;
-    for (const { task } of job.tasks) this.#filled.add(task);
+    for (const task of job.tasks) this.#filled.add(nameOf(task));
   }
 
   /** The state directory was deleted, or another one is used. */
@@ -62,7 +63,9 @@ export class RestoreLedger {
     this.#stoppedInOrder = true;
   }
 
-  #judge(life: number, { task, restore }: TaskOverview): void {
+  #judge(life: number, overview: TaskOverview): void {
+    const { restore } = overview;
+    const task = nameOf(overview);
     const where = `life ${life}, task ${task}`;
     if (restore === undefined) {
       this.violations.add('restore-long', `${where}: RUNNING, and no restore is reported`);
@@ -79,12 +82,14 @@ export class RestoreLedger {
     if (fromLocalState || records > 0) this.#filled.add(task);
   }
 
-  #expectTail(life: number, task: number, records: number): void {
+  #expectTail(life: number, task: string, records: number): void {
     if (this.#stoppedInOrder && records > 0)
       this.violations.add('restore-long', `life ${life}, task ${task}: ${records} records to restore after a stop in order`);
     this.tails.push({ life, task, records });
   }
 }
+
+const nameOf = ({ subTopology, task }: TaskOverview): string => `${subTopology}-${task}`;
 
 /** G3. @param largestEpoch changelog records of the largest epoch */
 export function checkTails(tails: readonly TailRestore[], largestEpoch: number, violations: Violations): void {

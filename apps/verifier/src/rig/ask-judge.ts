@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TopicNames } from '../judge/job-model.js';
 import type { Verdict } from '../judge/judge.js';
 import { LineProcess } from '../witness/line-process.js';
 import { PROJECT_ROOT } from '../witness/project-root.js';
@@ -7,23 +8,24 @@ import type { SeenTrail } from '../witness/seen-trail.js';
 
 export interface JudgeRequest {
   readonly brokers: string;
+  readonly job: string;
   readonly applicationId: string;
-  readonly input: string;
-  readonly output: string;
+  readonly topics: TopicNames;
   readonly folder: string;
-  /** What readers saw of the output during the faults, by name. */
-  readonly saw: Readonly<Record<string, SeenTrail>>;
+  /** What readers saw of an output during the faults. */
+  readonly saw: readonly { readonly reader: string; readonly topic: string; readonly trail: SeenTrail }[];
 }
 
 /** Starts the judge as a program of its own, which shares nothing with the rig but files. @throws Error if it could not judge */
-export async function askJudge({ brokers, applicationId, input, output, folder, saw }: JudgeRequest): Promise<Verdict> {
+export async function askJudge({ brokers, job, applicationId, topics, folder, saw }: JudgeRequest): Promise<Verdict> {
   const stores = join(folder, 'stores');
   await mkdir(stores, { recursive: true });
-  const args = ['--brokers', brokers, '--application-id', applicationId, '--input', input, '--output', output, '--stores', stores];
-  for (const [name, trail] of Object.entries(saw)) {
-    const file = join(folder, `saw-${name}.txt`);
+  const args = ['--brokers', brokers, '--job', job, '--application-id', applicationId, '--stores', stores];
+  for (const [variable, topic] of Object.entries(topics)) args.push('--topic', `${variable}=${topic}`);
+  for (const { reader, topic, trail } of saw) {
+    const file = join(folder, `saw-${reader}-${topic}.txt`);
     await writeFile(file, [...trail.lines()].join('\n'));
-    args.push('--saw', `${name}=${file}`);
+    args.push('--saw', `${reader}:${topic}=${file}`);
   }
   const lines: string[] = [];
   const program = join(PROJECT_ROOT, 'dist', 'apps', 'verifier', 'judge', 'main.js');

@@ -34,7 +34,7 @@ beforeEach(() => {
     last: () => Promise.resolve(new Map([...said.epochs].map(([partition, value]) => [partition, Buffer.from(JSON.stringify(value))]))),
     groupOffsets: () => Promise.resolve(said.offsets),
   } as unknown as JavaWitness;
-  check = new CutCheck(witness, { changelog: 'log', group: 'g', input: 'in' }, clock, violations);
+  check = new CutCheck(witness, { group: 'g', stages: [{ changelog: 'log', inputs: ['in'], broadcasts: [] }] }, clock, violations);
 });
 
 async function run(): Promise<void> {

@@ -1,8 +1,10 @@
 import { type Clock, sleep } from '@weir/core';
+import type { EpochInputs } from '../judge/changelog-replay.js';
+import type { Stage } from '../judge/job-model.js';
 import type { Violations } from '../judge/violation.js';
 import type { JavaWitness } from '../witness/java-witness.js';
+import { recordedPositions } from './recorded-positions.js';
 
-const EPOCH_RECORD_KEY = Buffer.from('ffff01', 'hex');
 /** Markers of a transaction that was being committed at the kill are still on their way to some partitions. */
 const MARKERS_LIMIT_MS = 5_000;
 const POLL_MS = 25;
@@ -16,7 +18,7 @@ export class CutCheck {
 
   constructor(
     private readonly witness: JavaWitness,
-    private readonly names: { readonly changelog: string; readonly group: string; readonly input: string },
+    private readonly names: { readonly group: string; readonly stages: readonly Stage[] },
     private readonly clock: Clock,
     private readonly violations: Violations,
   ) {}
@@ -39,16 +41,17 @@ export class CutCheck {
   }
 
   async #differences(): Promise<string[]> {
-    const { changelog, group, input } = this.names;
-    if ((await this.witness.ends(changelog)).length === 0) return []; // it died before it made its topics
-    const recorded = new Map<number, number>();
-    for (const value of (await this.witness.last(changelog, EPOCH_RECORD_KEY)).values()) {
-      const { inputs } = JSON.parse(value.toString('utf8')) as {
-        readonly inputs: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[];
-      };
-      for (const { topic, partition, offset } of inputs) if (topic === input) recorded.set(partition, offset);
+    const found: string[] = [];
+    for (const { changelog, inputs } of this.names.stages) {
+      const recorded = await recordedPositions(this.witness, changelog);
+      if (recorded.length > 0) for (const input of inputs) found.push(...(await this.#differencesOf(input, recorded.flat())));
     }
-    const committed = await this.witness.groupOffsets(group, input);
+    return found;
+  }
+
+  async #differencesOf(input: string, all: EpochInputs['inputs']): Promise<string[]> {
+    const recorded = new Map(all.filter(({ topic }) => topic === input).map(({ partition, offset }) => [partition, offset]));
+    const committed = await this.witness.groupOffsets(this.names.group, input);
     const partitions = [...new Set([...recorded.keys(), ...committed.keys()])].sort((a, b) => a - b);
     return partitions
       .filter((partition) => recorded.get(partition) !== committed.get(partition))

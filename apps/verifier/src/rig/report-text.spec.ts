@@ -3,6 +3,7 @@ import { reportText } from './report-text.js';
 import type { RunReport } from './run.js';
 
 const REPORT: RunReport = {
+  job: 'temperature-alerts',
   variant: 'kill',
   sabotage: undefined,
   seed: 5,
@@ -24,6 +25,7 @@ const REPORT: RunReport = {
     sensors: 2_000,
     alerts: 59_000,
     expectedAlerts: 59_000,
+    more: { 'things counted': 12 },
     epochs: 300,
     largestEpoch: 517,
     storesAudited: 28,
@@ -39,6 +41,7 @@ describe('the text of a report', () => {
     const text = reportText(REPORT);
     expect(text).toContain('kill, seed 5: 10 blows, 11 lives, 200000 readings in 40 s');
     expect(text).toContain('59000 alerts of 59000 expected');
+    expect(text).toContain('12 things counted');
     expect(text).not.toMatch(/undefined|BROKEN|kept/);
     expect(lastLine(REPORT)).toBe('OK');
   });

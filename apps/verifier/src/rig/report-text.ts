@@ -4,7 +4,7 @@ import type { RunReport } from './run.js';
 /** A report as people read it. */
 export function reportText(report: RunReport): string {
   const { verdict, restores } = report;
-  const what = report.sabotage === undefined ? report.variant : `sabotage ${report.sabotage} (${report.variant})`;
+  const what = `${report.job}, ${report.sabotage === undefined ? report.variant : `sabotage ${report.sabotage} (${report.variant})`}`;
   const starts = report.startMs === undefined ? 'none came to RUNNING' : `${report.startMs} ms to RUNNING, median`;
   const lines = [
     `${what}, seed ${report.seed}: ${report.kills} blows, ${report.lives} lives, ` +
@@ -18,6 +18,8 @@ export function reportText(report: RunReport): string {
       `  judge:    ${verdict.alerts} alerts of ${verdict.expectedAlerts} expected, ${verdict.sensors} sensors, ` +
         `${verdict.epochs} epochs (largest ${verdict.largestEpoch} records), ${verdict.storesAudited} stores of the dead compared`,
     );
+    const more = Object.entries(verdict.more).map(([name, count]) => `${count} ${name}`);
+    if (more.length > 0) lines.push(`            ${more.join(', ')}`);
   }
   for (const [rule, count] of Object.entries(report.counts))
     lines.push(`  BROKEN ${count} times: ${RULES[rule as keyof typeof RULES]} (${rule})`);

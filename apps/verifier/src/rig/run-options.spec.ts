@@ -14,6 +14,7 @@ describe('arguments of the rig', () => {
       runs: [
         {
           brokers: '127.0.0.1:9092',
+          job: 'temperature-alerts',
           variant: 'kill',
           sabotage: undefined,
           seed: 77,
@@ -67,7 +68,14 @@ describe('arguments of the rig', () => {
     expect(parse('--sabotage', 'store-early', '--kills', '2').runs).toMatchObject([{ variant: 'kill', kills: 2 }]);
   });
 
+  it('name the job, for which a sabotage has one of its own', () => {
+    expect(parse('--job', 'site-alarms').runs).toMatchObject([{ job: 'site-alarms', variant: 'kill' }]);
+    expect(parse('--sabotage', 'store-hollow,shuffle-apart').runs.map(({ job }) => job)).toEqual(['temperature-alerts', 'site-alarms']);
+    expect(parse('--sabotage', 'store-hollow', '--job', 'site-alarms').runs).toMatchObject([{ job: 'site-alarms' }]);
+  });
+
   it.each([
+    [['--job', 'x'], '--job is x; allowed: all, temperature-alerts, site-alarms'],
     [['--variant', 'kil'], '--variant is kil; allowed: all, kill, wipe'],
     [['--sabotage', 'x'], '--sabotage is x; allowed: all, offsets-apart'],
     [['--kills', '1.5'], '--kills is 1.5; allowed: a whole number from 0'],

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
+import { JOB_NAMES, type JobName } from '../jobs/jobs.js';
 import { VARIANT_NAMES, type Variant, VARIANTS } from '../killer/kill-plan.js';
 import { SABOTAGE_NAMES, SABOTAGES, type SabotageName } from '../sabotaged/sabotage-names.js';
 
 /** One run: one variant, on topics of its own. */
 export interface RunOptions {
   readonly brokers: string;
+  readonly job: JobName;
   readonly variant: Variant;
   readonly seed: number;
   readonly kills: number;
@@ -30,17 +32,18 @@ export interface RigArguments {
 
 const SABOTAGE_RUN = { kills: 4, readings: 20_000, sensors: 400, checkpointIntervalMs: 50 };
 
-export const HELP = `Kills the temperature alert service while readings flow, restarts it, and judges what it has committed.
+export const HELP = `Kills a service while readings flow, restarts it, and judges what it has committed.
 
   node dist/apps/verifier/main.js [options]
 
   --brokers HOST:PORT    default: KAFKA_BROKERS
+  --job NAME,...         the service, "all" for every one: ${JOB_NAMES.join(', ')}; default: the first, or of a sabotage the one that it is made for
   --variant NAME,...     default: kill. "all" for every one:
 ${VARIANT_NAMES.map((name) => `      ${name.padEnd(9)} ${VARIANTS[name]}`).join('\n')}
   --kills N              default 10
   --readings N           default 200000
   --sensors N            default 2000
-  --partitions N         of the input and the output, default 8
+  --partitions N         of inputs and outputs, default 8
   --flow-seconds N       how long the readings flow, at least; default 10. They flow until after the last kill
   --checkpoint-ms N      milliseconds between checkpoints, default 100
   --seed N               default: chosen, and printed
@@ -65,6 +68,7 @@ export function rigArguments(
     args: [...args],
     options: {
       brokers: text,
+      job: text,
       variant: text,
       kills: text,
       readings: text,
@@ -92,14 +96,17 @@ export function rigArguments(
   const brokers = values.brokers ?? env['KAFKA_BROKERS'] ?? '';
   if (brokers === '' && !help)
     throw new Error('There is no broker: give --brokers or set KAFKA_BROKERS to host:port. `npm run chaos` starts one.');
+  const jobs = listOf('job', values.job ?? '', JOB_NAMES);
   const sabotages = listOf('sabotage', values.sabotage ?? '', SABOTAGE_NAMES);
   const variants = listOf('variant', values.variant ?? 'kill', VARIANT_NAMES);
   const seed = number('seed', chooseSeed(), 0, 2 ** 32 - 1);
-  const make = (variant: Variant, sabotage: SabotageName | undefined, seedOfRun: number): RunOptions => {
+  const jobsOr = (job: JobName): readonly JobName[] => (jobs.length > 0 ? jobs : [job]);
+  const make = (job: JobName, variant: Variant, sabotage: SabotageName | undefined, seedOfRun: number): RunOptions => {
     const defaults = sabotage === undefined ? { kills: 10, readings: 200_000, sensors: 2_000, checkpointIntervalMs: 100 } : SABOTAGE_RUN;
     const kills = number('kills', defaults.kills, 0, 100_000);
     return {
       brokers,
+      job,
       variant,
       sabotage,
       kills,
@@ -115,8 +122,8 @@ export function rigArguments(
   };
   const runs =
     sabotages.length > 0
-      ? sabotages.map((name) => make(SABOTAGES[name].variant, name, seed))
-      : variants.map((variant) => make(variant, undefined, seed));
+      ? sabotages.flatMap((name) => jobsOr(SABOTAGES[name].job).map((job) => make(job, SABOTAGES[name].variant, name, seed)))
+      : jobsOr(JOB_NAMES[0]!).flatMap((job) => variants.map((variant) => make(job, variant, undefined, seed)));
   return { runs, json: values.json ?? false, help };
 }
 

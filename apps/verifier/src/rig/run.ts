@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { changelogTopic, type Clock, incarnation, sleep } from '@weir/core';
+import { type Clock, sleep } from '@weir/core';
 import { Feeder } from '../generator/feeder.js';
 import { Flow } from '../generator/flow.js';
-import { SensorWalk } from '../generator/sensor-walk.js';
+import type { Feed } from '../jobs/job-under-test.js';
+import { type JobName, JOBS } from '../jobs/jobs.js';
+import type { JobLayout, TopicNames } from '../judge/job-model.js';
 import type { Verdict } from '../judge/judge.js';
 import { type Rule, type Violation, Violations } from '../judge/violation.js';
 import { planKills } from '../killer/kill-plan.js';
@@ -16,20 +18,23 @@ import { SeenTrail } from '../witness/seen-trail.js';
 import { WeirWitness } from '../witness/weir-witness.js';
 import { askJudge } from './ask-judge.js';
 import { CutCheck } from './cut-check.js';
+import { recordedPositions } from './recorded-positions.js';
 import type { RunOptions } from './run-options.js';
 import { Schedule } from './schedule.js';
 
 /**
  * One run, from empty topics to a verdict:
  *
- *   1. make input and output; begin to follow the output with two readers
- *   2. let readings flow, and strike blow after blow; the flow goes on until after the last
- *   3. let the rest flow, wait until the group has committed the end of the input, stop the service in order
- *   4. end the followers, and ask the judge
+ *   1. make inputs and outputs; begin to follow the outputs with two readers
+ *   2. send what the job must know beforehand, and wait until it has committed that it read it
+ *   3. let readings flow, and strike blow after blow; the flow goes on until after the last
+ *   4. let the rest flow, wait until the group has committed the end of the input, stop the service in order
+ *   5. end the followers, and ask the judge
  *
  * Whatever happens, every process that was started is ended. A sabotaged run stops at the first thing that was found.
  */
 export interface RunReport {
+  readonly job: JobName;
   readonly variant: string;
   readonly sabotage: string | undefined;
   readonly seed: number;
@@ -85,7 +90,8 @@ class Run {
   readonly #cuts: CutCheck;
   readonly #flow: Flow;
   readonly #schedule: Schedule;
-  readonly #trails = { java: new SeenTrail(), weir: new SeenTrail() };
+  readonly #feed: Feed;
+  readonly #saw: { readonly reader: 'java' | 'weir'; readonly topic: string; readonly trail: SeenTrail }[];
   #foundAfter: number | undefined;
   #tornTransactions = 0;
 
@@ -98,14 +104,16 @@ class Run {
     private readonly weir: WeirWitness,
     private readonly feeder: Feeder,
   ) {
-    const { variant, seed, readings, sensors, flowSeconds, sabotage, brokers } = options;
+    const { job, variant, seed, readings, sensors, flowSeconds } = options;
     this.#began = clock.monotonic();
     const durable = variant !== 'memory';
     this.#ledger = new RestoreLedger(durable, this.#violations);
     this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
-    this.#cuts = new CutCheck(java, { ...names, group: names.applicationId }, clock, this.#violations);
+    this.#cuts = new CutCheck(java, { group: names.applicationId, stages: names.layout.stages }, clock, this.#violations);
+    this.#feed = JOBS[job].feed({ seed, sensors }, names.topics);
+    this.#saw = names.layout.outputs.flatMap((topic) => (['java', 'weir'] as const).map((reader) => ({ reader, topic, trail: new SeenTrail() })));
     const mode = variant === 'aborted' ? 'transactions' : 'plain';
-    this.#flow = new Flow(new SensorWalk({ seed, sensors }), feeder, {
+    this.#flow = new Flow(this.#feed, feeder, {
       seed,
       readings,
       remainingMs: () => this.#schedule.remainingMs(),
@@ -113,22 +121,16 @@ class Run {
       clock,
     });
     this.#killer = new Killer({
-      entry: join(PROJECT_ROOT, 'dist', 'apps', sabotage === undefined ? 'temperature-alerts' : 'verifier/sabotaged', 'main.js'),
-      env: {
-        KAFKA_BROKERS: brokers,
-        APPLICATION_ID: names.applicationId,
-        INPUT_TOPIC: names.input,
-        OUTPUT_TOPIC: names.output,
-        STATE_BACKEND: durable ? 'rocksdb' : 'memory',
-        ...(sabotage === undefined ? {} : { SABOTAGE: sabotage }),
-      },
+      entry: join(PROJECT_ROOT, 'dist', 'apps', options.sabotage === undefined ? job : 'verifier/sabotaged', 'main.js'),
+      env: environmentOf(options, names),
       folder,
       durable,
       clock,
       violations: this.#violations,
       ledger: this.#ledger,
       onDeath: (when) => this.#onDeath(when),
-      progress: () => this.#committed(),
+      progress: () => this.#committed(names.layout.stages.flatMap(({ inputs }) => inputs)),
+      broadcastRecords: () => this.#broadcastRecords(),
     });
   }
 
@@ -145,14 +147,14 @@ class Run {
       WeirWitness.start(brokers),
       Feeder.start({ brokers, topic: names.input, compression: COMPRESSIONS[options.seed % COMPRESSIONS.length]!, transactionalId }),
     ]);
-    for (const topic of [names.input, names.output]) await feeder.create(topic, partitions);
+    for (const topic of Object.values(names.topics)) await feeder.create(topic, partitions);
     return new Run(options, clock, folder, names, java, weir, feeder);
   }
 
   async run(): Promise<RunReport> {
-    const { java, weir, names } = this;
-    await java.follow(names.output, (record) => this.#trails.java.see(record));
-    const follower = weir.follow(names.output, (record) => this.#trails.weir.see(record));
+    const { outputs } = this.names.layout;
+    const followers = await this.#follow();
+    await this.#feedBeforehand();
     const flowBegan = this.clock.monotonic();
     const flow = this.#flow.run();
     flow.catch(() => undefined); // awaited below
@@ -170,8 +172,10 @@ class Run {
     if (this.#foundInSabotage() || this.#killer.givenUp) return this.#report(undefined, sent, flowSeconds);
     await this.#untilCommitted();
     await this.#killer.finish();
-    await Promise.all([java.unfollow(names.output), follower.finish()]);
-    const verdict = await askJudge({ ...names, brokers: this.options.brokers, folder: this.folder, saw: this.#trails });
+    for (const topic of outputs) await this.java.unfollow(topic);
+    await Promise.all(followers.map((follower) => follower.finish()));
+    const { brokers, job } = this.options;
+    const verdict = await askJudge({ ...this.names, brokers, job, folder: this.folder, saw: this.#saw });
     checkTails(this.#ledger.tails, verdict.largestEpoch, this.#violations);
     return this.#report(verdict, sent, flowSeconds);
   }
@@ -183,7 +187,29 @@ class Run {
     if (this.#violations.none && !this.options.keep) await rm(this.folder, { recursive: true, force: true });
   }
 
+  async #follow(): Promise<{ finish(): Promise<void> }[]> {
+    const followers: { finish(): Promise<void> }[] = [];
+    for (const { reader, topic, trail } of this.#saw) {
+      if (reader === 'java') await this.java.follow(topic, (record) => trail.see(record));
+      else followers.push(this.weir.follow(topic, (record) => trail.see(record)));
+    }
+    return followers;
+  }
+
   /** Step 2. */
+  async #feedBeforehand(): Promise<void> {
+    const { before } = this.#feed;
+    if (before.length === 0) return;
+    for (const record of before) await this.feeder.send(record);
+    if (this.options.variant === 'aborted') await this.feeder.endTransaction('commit');
+    await this.feeder.flush();
+    await this.#keepAliveUntil('the tasks have committed that they read what they must know beforehand', async () => {
+      const left = await this.#broadcastsBehind();
+      return { done: left === 0, progress: -left };
+    });
+  }
+
+  /** Step 3. */
   async #strikeAll(): Promise<void> {
     const { variant, seed, kills, checkpointIntervalMs } = this.options;
     const plan = planKills({ variant, seed, kills, checkpointIntervalMs, meanRunMs: MEAN_RUN_MS });
@@ -195,23 +221,28 @@ class Run {
     }
   }
 
-  /** Step 3. */
+  /** Step 4. */
   async #untilCommitted(): Promise<void> {
+    const { input } = this.names;
+    const target = (await this.java.ends(input)).reduce((sum, { lastStable }) => sum + lastStable, 0);
+    await this.#keepAliveUntil(`the group has committed the ${target} records of the input`, async () => {
+      const progress = await this.#committed([input]);
+      return { done: progress >= target, progress };
+    });
+  }
+
+  async #keepAliveUntil(what: string, look: () => Promise<{ readonly done: boolean; readonly progress: number }>): Promise<void> {
     const { clock } = this;
-    const target = (await this.java.ends(this.names.input)).reduce((sum, { lastStable }) => sum + lastStable, 0);
-    let before = -1;
+    let before = -Infinity;
     let since = clock.monotonic();
     while (!this.#killer.givenUp) {
       await this.#killer.keepAlive();
-      const now = await this.#committed();
-      if (now >= target) return;
-      if (now > before) since = clock.monotonic();
-      before = now;
+      const { done, progress } = await look();
+      if (done) return;
+      if (progress > before) since = clock.monotonic();
+      before = progress;
       if (clock.monotonic() - since > STUCK_MS) {
-        this.#violations.add(
-          'service-stuck',
-          `the group has committed ${now} of ${target} records of the input, and none more for ${STUCK_MS} ms`,
-        );
+        this.#violations.add('service-stuck', `${progress}, and nothing more for ${STUCK_MS} ms, until ${what}`);
         return;
       }
       await sleep(clock, POLL_MS);
@@ -219,14 +250,41 @@ class Run {
   }
 
   async #onDeath(when: string): Promise<void> {
-    if ((await this.java.ends(this.names.changelog)).length > 0 && (await this.java.openTransactions(this.names.changelog)).length > 0)
+    for (const { changelog } of this.names.layout.stages) {
+      if ((await this.java.ends(changelog)).length === 0 || (await this.java.openTransactions(changelog)).length === 0) continue;
       this.#tornTransactions++;
+      break;
+    }
     await this.#cuts.check(when);
   }
 
-  async #committed(): Promise<number> {
-    const offsets = await this.java.groupOffsets(this.names.applicationId, this.names.input);
-    return [...offsets.values()].reduce((sum, offset) => sum + offset, 0);
+  async #committed(topics: readonly string[]): Promise<number> {
+    let sum = 0;
+    for (const topic of topics) for (const offset of (await this.java.groupOffsets(this.names.applicationId, topic)).values()) sum += offset;
+    return sum;
+  }
+
+  async #broadcastRecords(): Promise<number> {
+    let sum = 0;
+    for (const { changelog, broadcasts } of this.names.layout.stages) {
+      const tasks = (await this.java.ends(changelog)).length;
+      for (const topic of broadcasts) sum += tasks * (await this.java.ends(topic)).reduce((ends, { lastStable }) => ends + lastStable, 0);
+    }
+    return sum;
+  }
+
+  /** Records of broadcasts that tasks have not committed yet. */
+  async #broadcastsBehind(): Promise<number> {
+    let behind = 0;
+    for (const { changelog, broadcasts } of this.names.layout.stages) {
+      const tasks = Math.max(1, (await this.java.ends(changelog)).length);
+      const recorded = (await recordedPositions(this.java, changelog)).flat();
+      for (const topic of broadcasts) {
+        const due = (await this.java.ends(topic)).reduce((sum, { lastStable }) => sum + lastStable, 0);
+        behind += due * tasks - recorded.reduce((sum, input) => sum + (input.topic === topic ? input.offset : 0), 0);
+      }
+    }
+    return behind;
   }
 
   #foundInSabotage(): boolean {
@@ -241,6 +299,7 @@ class Run {
     const kept = !own.none || !judged.ok || options.keep;
     if (!judged.ok) for (const { rule, detail } of judged.samples) own.add(rule, detail); // so that the folder is kept
     return {
+      job: options.job,
       variant: options.variant,
       sabotage: options.sabotage,
       seed: options.seed,
@@ -265,20 +324,27 @@ class Run {
 
 interface Names {
   readonly applicationId: string;
+  readonly topics: TopicNames;
+  readonly layout: JobLayout;
+  /** Where readings flow into. */
   readonly input: string;
-  readonly output: string;
-  readonly changelog: string;
 }
 
 const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-function namesOf({ variant, seed }: RunOptions, clock: Clock): Names {
+function namesOf({ job, variant, seed }: RunOptions, clock: Clock): Names {
   const applicationId = `chaos-${variant}-${seed}-${clock.newId().slice(0, 8)}`;
+  const topics = JOBS[job].topics(applicationId);
+  return { applicationId, topics, layout: JOBS[job].layout(applicationId, topics), input: topics['INPUT_TOPIC']! };
+}
+
+function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applicationId, topics }: Names): Record<string, string> {
   return {
-    applicationId,
-    input: `${applicationId}-in`,
-    output: `${applicationId}-out`,
-    changelog: changelogTopic(applicationId, incarnation(0), 0),
+    KAFKA_BROKERS: brokers,
+    APPLICATION_ID: applicationId,
+    ...topics,
+    STATE_BACKEND: variant === 'memory' ? 'memory' : 'rocksdb',
+    ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
   };
 }
 

@@ -3,46 +3,49 @@ import { type DynamicModule, Logger, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { clockOf } from '@weir/core';
 import { kafka } from '@weir/kafka';
-import { StreamModule } from '@weir/nest';
+import { type ServiceSettings, StreamModule } from '@weir/nest';
 import { memory, rocksdb } from '@weir/storage';
+import { JOB_NAMES } from '../jobs/jobs.js';
 import { importFromRoot } from '../witness/project-root.js';
 import { SABOTAGE_NAMES, type SabotageName } from './sabotage-names.js';
 import { type Ports, sabotage } from './sabotage.js';
 
 /**
- * The temperature alert service, broken on purpose: the service's own job and settings, on ports that break one step (SABOTAGE names it). A
+ * A service (SABOTAGED_JOB names it), broken on purpose: its own job and settings, on ports that break one step (SABOTAGE names it). A
  * program of the rig, which shows that the rig can find what it looks for; nothing in the service knows of it.
  */
-interface ServiceSettings {
-  readonly brokers: readonly string[];
-  readonly applicationId: string;
-  readonly stateDir: string;
-  readonly stateBackend: 'rocksdb' | 'memory';
-  readonly host: string;
-  readonly port: number;
-  readonly checkpointIntervalMs: number;
-  readonly parallelism: number | undefined;
-  readonly alerts: object;
-}
-
-interface SettingsModule {
-  readonly settingsFrom: (environment: NodeJS.ProcessEnv) => ServiceSettings;
-  readonly AlertSettings: Type;
-}
-
-interface JobModule {
-  readonly TemperatureAlertsJob: Type;
+interface BrokenService {
+  /** Its module of settings, as it is built. */
+  readonly settings: { readonly settingsFrom: (environment: NodeJS.ProcessEnv) => ServiceSettings };
+  readonly job: Type;
+  /** What the job asks for in its constructor, and its part of the settings. */
+  readonly ask: Type;
+  readonly answer: (settings: ServiceSettings) => unknown;
 }
 
 @Module({})
 class SabotagedModule {}
 
-const SERVICE = 'dist/apps/temperature-alerts';
+async function load(job: string, jobClass: string, settingsClass: string, part: string): Promise<BrokenService> {
+  const settings = await importFromRoot<BrokenService['settings'] & Record<string, Type>>(`dist/apps/${job}/service-settings.js`);
+  const jobs = await importFromRoot<Record<string, Type>>(`dist/apps/${job}/${job}.job.js`);
+  return { settings, job: jobs[jobClass]!, ask: settings[settingsClass]!, answer: (all) => (all as unknown as Record<string, unknown>)[part] };
+}
+
+function serviceOf(job: string | undefined): Promise<BrokenService> {
+  switch (job) {
+    case 'temperature-alerts':
+      return load(job, 'TemperatureAlertsJob', 'AlertSettings', 'alerts');
+    case 'site-alarms':
+      return load(job, 'SiteAlarmsJob', 'SiteAlarmSettings', 'alarms');
+    default:
+      throw new Error(`SABOTAGED_JOB is ${job}; allowed: ${JOB_NAMES.join(', ')}`);
+  }
+}
 
 async function main(): Promise<void> {
-  const { settingsFrom, AlertSettings } = await importFromRoot<SettingsModule>(`${SERVICE}/service-settings.js`);
-  const { TemperatureAlertsJob } = await importFromRoot<JobModule>(`${SERVICE}/temperature-alerts.job.js`);
-  const settings = settingsFrom(process.env);
+  const service = await serviceOf(process.env['SABOTAGED_JOB']);
+  const settings = service.settings.settingsFrom(process.env);
   const stream = StreamModule.forRoot({
     applicationId: settings.applicationId,
     parallelism: settings.parallelism,
@@ -53,7 +56,7 @@ async function main(): Promise<void> {
   const root: DynamicModule = {
     module: SabotagedModule,
     imports: [stream],
-    providers: [TemperatureAlertsJob, { provide: AlertSettings, useValue: settings.alerts }],
+    providers: [service.job, { provide: service.ask, useValue: service.answer(settings) }],
   };
   const app = await NestFactory.create(root);
   app.enableShutdownHooks();

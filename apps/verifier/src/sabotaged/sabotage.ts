@@ -44,6 +44,12 @@ export function sabotage(name: SabotageName, { log, state }: Ports, clock: Clock
       };
     case 'state-apart':
       return { log: wrapTransactions(log, appendsApart(gap, isChangelog)), state };
+    case 'shuffle-apart':
+      return { log: wrapTransactions(log, appendsApart(gap, isShuffle)), state };
+    case 'barrier-lost':
+      return { log: wrapTransactions(log, barrierLost), state };
+    case 'count-doubled':
+      return { log: wrapTransactions(log, outputsTwice()), state };
     case 'epoch-dropped':
       return { log: wrapTransactions(log, epochDropped), state };
     case 'no-transaction':
@@ -141,6 +147,33 @@ const epochDropped: Wrap = (transaction) => ({
   },
 });
 
+/** A barrier is the last record of a repartition partition's batch. */
+const barrierLost: Wrap = (transaction) => ({
+  append: async (appends) => {
+    const cut = appends.filter((append) => isShuffle(append) && append.partition === 0);
+    for (const { records } of cut) records.count--;
+    try {
+      const kept = appends.filter((append) => append.records.count > 0);
+      const results = await transaction.append(kept);
+      return appends.map((append) => results[kept.indexOf(append)] ?? results[0]!);
+    } finally {
+      for (const { records } of cut) records.count++;
+    }
+  },
+});
+
+/** Every tenth commit of a process that has outputs. */
+function outputsTwice(): Wrap {
+  let commits = 0;
+  return (transaction) => ({
+    append: async (appends) => {
+      const outputs = appends.filter((append) => !isChangelog(append) && !isShuffle(append));
+      if (outputs.length > 0 && ++commits % 10 === 0) await transaction.append(outputs);
+      return transaction.append(appends);
+    },
+  });
+}
+
 // ---- stores ----
 
 /** Every other write has its position alone. */
@@ -188,6 +221,7 @@ function storeEarly({ log, state }: Ports, clock: Clock, gap: () => Promise<void
 // ---- wrapping ----
 
 const isChangelogName = (topic: string): boolean => topic.endsWith('-changelog');
+const isShuffle = ({ topic }: Append): boolean => topic.endsWith('-repartition');
 const isChangelog = ({ topic }: Append): boolean => isChangelogName(topic);
 
 function inOrder(appends: readonly Append[], results: readonly AppendResult[]): AppendResult[] {
