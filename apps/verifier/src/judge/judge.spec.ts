@@ -88,7 +88,7 @@ describe('the judge', () => {
   });
 
   it('finds a changelog that ends with another temperature, or without one', () => {
-    const [first, second] = ['sensor_0', 'sensor_1'].map(storedKey) as [Buffer, Buffer];
+    const [first, second] = ['sensor_0', 'sensor_1'].map((id) => storedKey(id)) as [Buffer, Buffer];
     const logOf = (key: Buffer): SeenRecord[] => run.changelog.find((log) => log.some((record) => record.key!.equals(key)))!;
     const log = logOf(first);
     const last = log.findLastIndex((record) => record.key!.equals(first));

@@ -47,6 +47,8 @@ interface JudgedTask {
 export class Judge {
   readonly violations = new Violations();
   readonly #model: JobModel;
+  /** Offset of the last record of a shuffle that is no barrier, by topic and partition. */
+  readonly #lastShuffled = new Map<string, number>();
   /** By stage and task. */
   readonly #tasks: readonly (readonly JudgedTask[])[];
 
@@ -70,6 +72,11 @@ export class Judge {
 
   output(topic: string, record: SeenRecord): void {
     this.#model.output(topic, record);
+  }
+
+  /** A record of the topic of a shuffle, of those that were not purged. A barrier has no key. */
+  shuffled(topic: string, { partition, offset, key }: SeenRecord): void {
+    if (key !== null) this.#lastShuffled.set(`${topic}-${partition}`, offset);
   }
 
   changelog(stage: number, record: SeenRecord): void {
@@ -121,25 +128,23 @@ export class Judge {
     for (const topic of inputs) {
       for (const end of ends.get(topic)!) {
         const { partition, highWatermark } = end;
+        const least = stage === 0 ? highWatermark : (this.#lastShuffled.get(`${topic}-${partition}`) ?? -1) + 1;
         const committed = groupOffsets.get(topic)?.get(partition);
-        if (!stands(committed, end, stage > 0) && !(highWatermark === 0 && committed === undefined))
-          this.violations.add('group-offset', `${topic} partition ${partition}: ${committed ?? 'none'}, and it ends at ${highWatermark}`);
-        this.#checkEpoch(tasks[partition % tasks.length]!, topic, end, stage > 0);
+        if (!isWithin(committed, least, highWatermark))
+          this.violations.add('group-offset', `${topic} partition ${partition}: ${committed ?? 'none'}, and it ends at ${least}`);
+        this.#checkEpoch(tasks[partition % tasks.length]!, topic, end, least);
       }
     }
-    for (const topic of broadcasts) for (const end of ends.get(topic)!) for (const task of tasks) this.#checkEpoch(task, topic, end, false);
+    for (const topic of broadcasts) for (const end of ends.get(topic)!) for (const task of tasks) this.#checkEpoch(task, topic, end, end.highWatermark);
   }
 
-  #checkEpoch({ replayed }: JudgedTask, topic: string, end: SeenEnds, isShuffle: boolean): void {
-    const recorded = replayed.latest?.inputs.find((each) => each.topic === topic && each.partition === end.partition)?.offset;
-    if (stands(recorded, end, isShuffle) || end.highWatermark === 0) return;
-    this.violations.add(
-      'epoch-behind',
-      `task ${replayed.partition}, ${topic} partition ${end.partition}: ${recorded ?? 'not recorded'}, and it ends at ${end.highWatermark}`,
-    );
+  #checkEpoch({ replayed }: JudgedTask, topic: string, { partition, highWatermark }: SeenEnds, least: number): void {
+    const recorded = replayed.latest?.inputs.find((each) => each.topic === topic && each.partition === partition)?.offset;
+    if (isWithin(recorded, least, highWatermark)) return;
+    this.violations.add('epoch-behind', `task ${replayed.partition}, ${topic} partition ${partition}: ${recorded ?? 'not recorded'}, and it ends at ${least}`);
   }
 }
 
-/** Whether an offset is the end. A shuffle ends with the marker of a commit, which its reader need not have passed. */
-const stands = (offset: number | undefined, { highWatermark }: SeenEnds, isShuffle: boolean): boolean =>
-  offset === highWatermark || (isShuffle && offset === highWatermark - 1);
+/** Whether an offset stands where all was read. Of a partition that never held anything none need be known. */
+const isWithin = (offset: number | undefined, least: number, most: number): boolean =>
+  offset === undefined ? most === 0 : offset >= least && offset <= most;

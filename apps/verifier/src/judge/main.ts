@@ -69,6 +69,8 @@ async function judgeRun(given: JudgeArguments, java: JavaWitness, weir: WeirWitn
   for (const topic of layout.outputs) await readBoth(topic, java, weir, judge, trails, (record) => judge.output(topic, record));
   for (const [stage, { changelog }] of layout.stages.entries())
     await readBoth(changelog, java, weir, judge, trails, (record) => judge.changelog(stage, record));
+  for (const topic of layout.stages.slice(1).flatMap((stage) => stage.inputs))
+    await java.read(topic, 'committed', (record) => judge.shuffled(topic, record));
   await compareFollowers(given.saw, trails, judge);
   return judge.verdict(await closingFacts(layout, applicationId, java));
 }

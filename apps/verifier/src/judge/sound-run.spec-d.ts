@@ -10,7 +10,7 @@ export const TASKS = 2;
 const EPOCH_EVERY = 10;
 const STATE = stateIdOf('temperature-change', 'last-temperature');
 
-type Logs = SeenRecord[][];
+export type Logs = SeenRecord[][];
 
 /** What a correct service leaves behind, as plain arrays: a spec changes one thing, and asks the judge. */
 export class SoundRun {
@@ -77,9 +77,7 @@ export class SoundRun {
   #commit(): void {
     for (let task = 0; task < TASKS; task++) {
       for (const id of this.#dirty[task]!) {
-        const value = Buffer.alloc(9);
-        value.writeDoubleBE(this.#last.get(id)!, 1);
-        this.#change(task, storedKey(id), value);
+        this.#change(task, storedKey(id), storedFloat(this.#last.get(id)!));
       }
       this.#dirty[task]!.clear();
       const inputs = this.input.map((log, partition) => ({ topic: 'readings', topicId: 'x', partition, offset: log.length, barriers: [] }));
@@ -106,18 +104,25 @@ export function leapingReadings(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `sensor_${i % 29},${1000 + i},${20 + (i % 3) + (Math.floor(i / 29) % 4 < 2 ? 0 : 15)}.5`);
 }
 
-export function storedKey(id: string): Buffer {
+export function storedKey(id: string, stateId = STATE): Buffer {
   const out = new ByteWriter();
   const key = Buffer.from(id);
-  writeStoredKey(out, keyGroupOf(key, 0, key.length, 128), STATE, key);
+  writeStoredKey(out, keyGroupOf(key, 0, key.length, 128), stateId, key);
   return out.copy();
 }
 
-const logs = (count: number): Logs => Array.from({ length: count }, () => []);
+/** As a state without a time to live is stored. */
+export function storedFloat(value: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes.writeDoubleBE(value, 1);
+  return bytes;
+}
 
-function append(to: Logs, partition: number, home: number, key: Buffer, value: Buffer): void {
+export const logs = (count: number): Logs => Array.from({ length: count }, () => []);
+
+export function append(to: Logs, partition: number, home: number, key: Buffer, value: Buffer | null): void {
   to[partition]!.push({ partition, offset: to[partition]!.length, home, key, value });
 }
 
-const endsOf = (from: Logs): SeenEnds[] =>
+export const endsOf = (from: Logs): SeenEnds[] =>
   from.map((log, partition) => ({ partition, start: 0, lastStable: log.length, highWatermark: log.length }));

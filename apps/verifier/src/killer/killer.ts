@@ -190,7 +190,7 @@ export class Killer {
     for (const line of life.process.rebuilds) violations.add('store-wiped', `life ${life.number} says: ${line}`);
     if (!inspect) return;
     if (durable) {
-      await this.#identitiesOf(life.stateDir).check(when);
+      await this.#identitiesOf(life.stateDir).check(when, life.runningAfterMs !== undefined);
       await copyStores(life.stateDir, join(folder, 'stores', `life-${life.number}`)).catch(() => undefined); // it died before it made one
     }
     await onDeath(when);

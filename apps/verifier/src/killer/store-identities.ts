@@ -18,14 +18,18 @@ export class StoreIdentities {
     return this.#known.size;
   }
 
-  /** Looks while nobody runs. @param when in words */
-  async check(when: string): Promise<void> {
+  /**
+   * Looks while nobody runs.
+   * @param when in words
+   * @param restored whether the dead one had come to RUNNING: a store that was made and holds nothing yet may be made anew
+   */
+  async check(when: string, restored: boolean): Promise<void> {
     const found = await identitiesBelow(this.stateDir);
     for (const [store, identity] of this.#known) {
       if (found.get(store) !== identity)
         this.violations.add('store-wiped', `${when}: the database in ${store} was ${found.has(store) ? 'made anew' : 'removed'}`);
     }
-    this.#known = found;
+    if (restored) this.#known = found;
   }
 
   /** The state directory was deleted by the rig. */

@@ -3,7 +3,7 @@ import type { EpochInputs } from '../judge/changelog-replay.js';
 import type { Stage } from '../judge/job-model.js';
 import type { Violations } from '../judge/violation.js';
 import type { JavaWitness } from '../witness/java-witness.js';
-import { recordedPositions } from './recorded-positions.js';
+import { recordedPositions } from './committed-positions.js';
 
 /** Markers of a transaction that was being committed at the kill are still on their way to some partitions. */
 const MARKERS_LIMIT_MS = 5_000;

@@ -17,8 +17,8 @@ import { PROJECT_ROOT } from '../witness/project-root.js';
 import { SeenTrail } from '../witness/seen-trail.js';
 import { WeirWitness } from '../witness/weir-witness.js';
 import { askJudge } from './ask-judge.js';
+import { CommittedPositions } from './committed-positions.js';
 import { CutCheck } from './cut-check.js';
-import { recordedPositions } from './recorded-positions.js';
 import type { RunOptions } from './run-options.js';
 import { Schedule } from './schedule.js';
 
@@ -88,6 +88,7 @@ class Run {
   readonly #ledger: RestoreLedger;
   readonly #killer: Killer;
   readonly #cuts: CutCheck;
+  readonly #positions: CommittedPositions;
   readonly #flow: Flow;
   readonly #schedule: Schedule;
   readonly #feed: Feed;
@@ -110,6 +111,7 @@ class Run {
     this.#ledger = new RestoreLedger(durable, this.#violations);
     this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
     this.#cuts = new CutCheck(java, { group: names.applicationId, stages: names.layout.stages }, clock, this.#violations);
+    this.#positions = new CommittedPositions(java, names.applicationId, names.layout.stages);
     this.#feed = JOBS[job].feed({ seed, sensors }, names.topics);
     this.#saw = names.layout.outputs.flatMap((topic) => (['java', 'weir'] as const).map((reader) => ({ reader, topic, trail: new SeenTrail() })));
     const mode = variant === 'aborted' ? 'transactions' : 'plain';
@@ -129,8 +131,8 @@ class Run {
       violations: this.#violations,
       ledger: this.#ledger,
       onDeath: (when) => this.#onDeath(when),
-      progress: () => this.#committed(names.layout.stages.flatMap(({ inputs }) => inputs)),
-      broadcastRecords: () => this.#broadcastRecords(),
+      progress: () => this.#positions.ofInputs(),
+      broadcastRecords: () => this.#positions.broadcastRecords(),
     });
   }
 
@@ -203,10 +205,7 @@ class Run {
     for (const record of before) await this.feeder.send(record);
     if (this.options.variant === 'aborted') await this.feeder.endTransaction('commit');
     await this.feeder.flush();
-    await this.#keepAliveUntil('the tasks have committed that they read what they must know beforehand', async () => {
-      const left = await this.#broadcastsBehind();
-      return { done: left === 0, progress: -left };
-    });
+    await this.#keepAliveUntil('the tasks have committed that they read what they must know beforehand', () => this.#positions.broadcastsBehind());
   }
 
   /** Step 3. */
@@ -225,24 +224,24 @@ class Run {
   async #untilCommitted(): Promise<void> {
     const { input } = this.names;
     const target = (await this.java.ends(input)).reduce((sum, { lastStable }) => sum + lastStable, 0);
-    await this.#keepAliveUntil(`the group has committed the ${target} records of the input`, async () => {
-      const progress = await this.#committed([input]);
-      return { done: progress >= target, progress };
-    });
+    await this.#keepAliveUntil('the group has committed the input', async () => target - (await this.#positions.of(input)));
+    const ends = await this.#positions.shuffleEnds(); // behind which there will be barriers
+    await this.#keepAliveUntil('the group has committed what shuffles held by then', () => this.#positions.behind(ends));
   }
 
-  async #keepAliveUntil(what: string, look: () => Promise<{ readonly done: boolean; readonly progress: number }>): Promise<void> {
+  /** @param left how many records lack; 0 or less is the end */
+  async #keepAliveUntil(what: string, left: () => Promise<number>): Promise<void> {
     const { clock } = this;
-    let before = -Infinity;
+    let least = Infinity;
     let since = clock.monotonic();
     while (!this.#killer.givenUp) {
       await this.#killer.keepAlive();
-      const { done, progress } = await look();
-      if (done) return;
-      if (progress > before) since = clock.monotonic();
-      before = progress;
+      const now = await left();
+      if (now <= 0) return;
+      if (now < least) since = clock.monotonic();
+      least = Math.min(least, now);
       if (clock.monotonic() - since > STUCK_MS) {
-        this.#violations.add('service-stuck', `${progress}, and nothing more for ${STUCK_MS} ms, until ${what}`);
+        this.#violations.add('service-stuck', `${now} records lack until ${what}, and for ${STUCK_MS} ms no fewer`);
         return;
       }
       await sleep(clock, POLL_MS);
@@ -256,35 +255,6 @@ class Run {
       break;
     }
     await this.#cuts.check(when);
-  }
-
-  async #committed(topics: readonly string[]): Promise<number> {
-    let sum = 0;
-    for (const topic of topics) for (const offset of (await this.java.groupOffsets(this.names.applicationId, topic)).values()) sum += offset;
-    return sum;
-  }
-
-  async #broadcastRecords(): Promise<number> {
-    let sum = 0;
-    for (const { changelog, broadcasts } of this.names.layout.stages) {
-      const tasks = (await this.java.ends(changelog)).length;
-      for (const topic of broadcasts) sum += tasks * (await this.java.ends(topic)).reduce((ends, { lastStable }) => ends + lastStable, 0);
-    }
-    return sum;
-  }
-
-  /** Records of broadcasts that tasks have not committed yet. */
-  async #broadcastsBehind(): Promise<number> {
-    let behind = 0;
-    for (const { changelog, broadcasts } of this.names.layout.stages) {
-      const tasks = Math.max(1, (await this.java.ends(changelog)).length);
-      const recorded = (await recordedPositions(this.java, changelog)).flat();
-      for (const topic of broadcasts) {
-        const due = (await this.java.ends(topic)).reduce((sum, { lastStable }) => sum + lastStable, 0);
-        behind += due * tasks - recorded.reduce((sum, input) => sum + (input.topic === topic ? input.offset : 0), 0);
-      }
-    }
-    return behind;
   }
 
   #foundInSabotage(): boolean {

@@ -1,40 +1,21 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalBroker, startBroker } from '../../../../scripts/local-broker.mjs';
-import { LineProcess } from '../witness/line-process.js';
-import { PROJECT_ROOT } from '../witness/project-root.js';
 import type { SabotageName } from '../sabotaged/sabotage-names.js';
-import type { RunReport } from './run.js';
+import { requireRig, runRig } from './rig-process.spec-d.js';
 
 /** The rig must be able to fail: a service that is broken on purpose is found out. All sabotages: `npm run chaos -- --sabotage all`. */
-const RIG = join(PROJECT_ROOT, 'dist', 'apps', 'verifier', 'main.js');
 const LIMIT_MS = 120_000;
 
 let broker: LocalBroker;
 
 beforeAll(async () => {
-  if (!existsSync(RIG)) throw new Error(`${RIG} is not built: run npm run build`);
+  requireRig();
   broker = await startBroker();
 }, LIMIT_MS);
 
 afterAll(() => broker?.stop(), LIMIT_MS);
 
-async function sabotaged(name: SabotageName): Promise<{ readonly report: RunReport; readonly code: number | null }> {
-  const lines: string[] = [];
-  const rig = new LineProcess({
-    command: [process.execPath, RIG, '--json', '--brokers', broker.brokers, '--sabotage', name, '--seed', '1'],
-    env: { ...process.env, NODE_OPTIONS: undefined },
-    onLine: (line) => lines.push(line),
-  });
-  try {
-    const { code } = await rig.ended;
-    if (lines.length === 0) throw new Error(`the rig has no report: ${rig.lastWords}`);
-    return { report: JSON.parse(lines.at(-1)!) as RunReport, code };
-  } finally {
-    await rig.kill();
-  }
-}
+const sabotaged = (name: SabotageName, ...args: readonly string[]) => runRig(broker.brokers, '--sabotage', name, '--seed', '1', ...args);
 
 describe('the rig', () => {
   it(
@@ -55,6 +36,17 @@ describe('the rig', () => {
       expect(report.ok).toBe(false);
       expect(report.counts['store-ahead']).toBeGreaterThan(0);
       expect(report.samples.some(({ rule }) => rule.startsWith('alert-'))).toBe(true);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'finds alarms that were raised and counted twice',
+    async () => {
+      const { report, code } = await sabotaged('count-doubled', '--kills', '2', '--readings', '10000');
+      expect(code).toBe(0);
+      expect(report).toMatchObject({ job: 'site-alarms', ok: false });
+      expect(Object.keys(report.counts)).toEqual(expect.arrayContaining(['alert-twice', 'count-twice']));
     },
     LIMIT_MS,
   );

@@ -147,10 +147,10 @@ const epochDropped: Wrap = (transaction) => ({
   },
 });
 
-/** A barrier is the last record of a repartition partition's batch. */
+/** A barrier has no key, and is the last record of its epoch in a repartition partition. */
 const barrierLost: Wrap = (transaction) => ({
   append: async (appends) => {
-    const cut = appends.filter((append) => isShuffle(append) && append.partition === 0);
+    const cut = appends.filter((append) => isShuffle(append) && append.partition === 0 && append.records.key(append.records.count - 1) === null);
     for (const { records } of cut) records.count--;
     try {
       const kept = appends.filter((append) => append.records.count > 0);
