@@ -8,11 +8,11 @@ type Ends = ReadonlyMap<string, readonly SeenEnds[]>;
 
 const EPOCH_RECORD_KEY = Buffer.from('ffff01', 'hex');
 
-/** What the last committed epoch record of each task says of its inputs; empty before there is a changelog. */
-export async function recordedPositions(witness: JavaWitness, changelog: string): Promise<EpochInputs['inputs'][]> {
-  if ((await witness.ends(changelog)).length === 0) return []; // it died before it made its topics
+/** What the last committed epoch record of each task says of its inputs; undefined before there is a changelog. */
+export async function recordedPositions(witness: JavaWitness, changelog: string): Promise<EpochInputs['inputs'] | undefined> {
+  if ((await witness.ends(changelog)).length === 0) return undefined; // it died before it made its topics
   const values = (await witness.last(changelog, EPOCH_RECORD_KEY)).values();
-  return [...values].map((value) => (JSON.parse(value.toString('utf8')) as EpochInputs).inputs);
+  return [...values].flatMap((value) => (JSON.parse(value.toString('utf8')) as EpochInputs).inputs);
 }
 
 /** How far a service has come, in sums of offsets: as the group says of what is dealt out, as epoch records say of broadcasts. */
@@ -66,7 +66,7 @@ export class CommittedPositions {
     let behind = 0;
     for (const { changelog, broadcasts } of this.stages) {
       const tasks = Math.max(1, (await this.witness.ends(changelog)).length);
-      const recorded = (await recordedPositions(this.witness, changelog)).flat();
+      const recorded = (await recordedPositions(this.witness, changelog)) ?? [];
       for (const topic of broadcasts) {
         const read = recorded.filter((input) => input.topic === topic).map(({ offset }) => offset);
         behind += tasks * (await this.#endOf(topic)) - sumOf(read);

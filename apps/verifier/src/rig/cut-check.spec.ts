@@ -78,6 +78,12 @@ describe('the check of a cut', () => {
     ]);
   });
 
+  it('finds offsets of a group without any epoch record', async () => {
+    said.epochs = new Map();
+    await run();
+    expect(violations.counts).toEqual({ 'cut-torn': 1 });
+  });
+
   it('waits for markers that are on their way', async () => {
     said.offsets = new Map([
       [0, 4],

@@ -44,7 +44,7 @@ export class CutCheck {
     const found: string[] = [];
     for (const { changelog, inputs } of this.names.stages) {
       const recorded = await recordedPositions(this.witness, changelog);
-      if (recorded.length > 0) for (const input of inputs) found.push(...(await this.#differencesOf(input, recorded.flat())));
+      if (recorded !== undefined) for (const input of inputs) found.push(...(await this.#differencesOf(input, recorded)));
     }
     return found;
   }
