@@ -10,7 +10,6 @@ import type { CheckpointId } from '../model/brands.js';
 export class Alignment {
   /** By input partition, then by upstream task. */
   readonly #seen = new Map<string, CheckpointId[]>();
-  #changed = false;
 
   /** @param barriers as the epoch record has them, one per upstream task */
   add(partition: string, barriers: readonly CheckpointId[]): void {
@@ -22,20 +21,10 @@ export class Alignment {
     return this.#seen.size > 0;
   }
 
-  get changed(): boolean {
-    return this.#changed;
-  }
-
-  settle(): void {
-    this.#changed = false;
-  }
-
   /** A barrier was read. An older one than was seen already is late, and changes nothing (R4). */
   onBarrier(partition: string, writer: number, id: CheckpointId): void {
     const barriers = this.#seen.get(partition)!;
-    if (id <= barriers[writer]!) return;
-    barriers[writer] = id;
-    this.#changed = true;
+    if (id > barriers[writer]!) barriers[writer] = id;
   }
 
   /** Whether barrier `id` has come from every upstream task on every partition. A barrier above it ends alignment on it (R4). */

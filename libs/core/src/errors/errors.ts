@@ -170,6 +170,20 @@ export const errors = defineErrors({
     advice: 'Use keyed state in the function itself, not in open, close or a constructor.',
     example: { state: 'last', operator: 'jump' },
   }),
+  metricRegistration: error({
+    code: 'METRIC_REGISTRATION',
+    kind: 'invalid',
+    message: (c: { metric: string; operator: string; problem: string; advice: string }) => `Metric ${show(c.metric)} of operator ${c.operator}: ${c.problem}.`,
+    advice: (c) => c.advice,
+    example: { metric: 'late', operator: 'jump', problem: 'it is registered twice', advice: 'Register it once, in open.' },
+  }),
+  hookFailed: error({
+    code: 'HOOK_FAILED',
+    kind: 'restart-task',
+    message: (c: { hook: string; operator: string; problem: string }) => `${c.hook} of operator ${c.operator} failed: ${c.problem}.`,
+    advice: 'Correct the function; what the task had not committed is processed again when it starts anew.',
+    example: { hook: 'snapshotState', operator: 'batching', problem: 'x is not a function' },
+  }),
   timerUnheard: error({
     code: 'TIMER_UNHEARD',
     kind: 'invalid',

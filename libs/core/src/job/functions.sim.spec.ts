@@ -5,6 +5,7 @@ import {
   broadcastState,
   type Collector,
   float64,
+  type InitializationContext,
   json,
   type JobDefinition,
   KeyedBroadcastProcess,
@@ -116,19 +117,22 @@ describe('reduce and aggregate', () => {
 });
 
 describe('operator state', () => {
+  const restored: boolean[] = [];
   /** Sends values on in threes, and keeps what is left in operator state. */
   class Batching extends ProcessFunction<Reading, string> {
     #buffer: Reading[] = [];
     #state!: OperatorListState<Reading>;
-    #loaded = false;
 
     override open(context: OperatorContext): void {
       this.#state = context.operatorState(operatorListState('buffer', json<Reading>()));
     }
 
+    override initializeState({ isRestored }: InitializationContext): void {
+      restored.push(isRestored);
+      this.#buffer = this.#state.get();
+    }
+
     override process(reading: Reading, out: Collector<string>): void {
-      if (!this.#loaded) this.#buffer = this.#state.get();
-      this.#loaded = true;
       this.#buffer.push(reading);
       if (this.#buffer.length < 3) return;
       out.collect(this.#buffer.map(({ t }) => t).join(' '));
@@ -136,7 +140,7 @@ describe('operator state', () => {
     }
 
     override snapshotState(): void {
-      if (this.#loaded) this.#state.update(this.#buffer);
+      this.#state.update(this.#buffer);
     }
   }
   const job: JobDefinition = {
@@ -155,6 +159,7 @@ describe('operator state', () => {
       seen.push(...driver.read(OUT).map(({ value }) => value));
     }
     expect(seen).toEqual(['1 2 3', '4 5 6', '7 8 9']);
+    expect(restored).toEqual([false, ...Array.from({ length: 11 }, () => true)]);
   });
 });
 

@@ -16,12 +16,32 @@ export interface TaskRef {
   readonly task: TaskIndex;
 }
 
+export type MetricReport =
+  | { readonly kind: 'counter'; readonly name: string; readonly added: number }
+  | { readonly kind: 'gauge'; readonly name: string; readonly value: number }
+  /** @property rate events a second since the report before */
+  | { readonly kind: 'meter'; readonly name: string; readonly added: number; readonly rate: number }
+  | {
+      readonly kind: 'histogram';
+      readonly name: string;
+      /** Of the values since the report before, likewise all below. */
+      readonly count: number;
+      readonly sum: number;
+      readonly min: number;
+      readonly max: number;
+      readonly quantiles: Readonly<Record<'p50' | 'p75' | 'p95' | 'p99' | 'p999', number>>;
+    };
+
 export type TelemetryEvent =
   | { readonly type: 'job-status'; readonly job: string; readonly from: JobStatus; readonly to: JobStatus; readonly reason?: string }
   | { readonly type: 'job-waiting'; readonly job: string; readonly reason: string }
   | { readonly type: 'job-notice'; readonly job: string; readonly message: string }
   | ({ readonly type: 'task-status'; readonly from: TaskStatus; readonly to: TaskStatus } & TaskRef)
   | ({ readonly type: 'task-failed'; readonly error: Error; readonly restartInMs: number | undefined } & TaskRef)
+  /** What is committed of repartition topics could not be deleted: nothing is lost, and the next purge makes up for it. */
+  | ({ readonly type: 'purge-failed'; readonly error: Error } & TaskRef)
+  /** What functions registered and has changed since the task's commit before. */
+  | ({ readonly type: 'operator-metrics'; readonly operator: string; readonly metrics: readonly MetricReport[] } & TaskRef)
   | ({ readonly type: 'store-rebuild'; readonly reason: string } & TaskRef)
   | ({
       readonly type: 'restore-progress';

@@ -100,6 +100,9 @@ export class KeyedStateRegistry {
     this.#checkTtl(name, descriptor);
     const id = stateIdOf(this.operator, name);
     const other = this.takenIds.get(id);
+    if (other === `state ${name} of operator ${this.operator}`) {
+      throw this.#refuse(name, 'it is registered as operator state, too', 'Give each state of an operator a name of its own.');
+    }
     if (other !== undefined) throw this.#refuse(name, `its id ${id} is that of ${other}`, 'Rename one of the two.');
     this.takenIds.set(id, `state ${name} of operator ${this.operator}`);
     this.#declared.set(name, declarationOf(descriptor, id));

@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import { errors, problemOf } from '../errors/errors.js';
+import { errors, problemOf, showBytes } from '../errors/errors.js';
 import { ByteWriter } from '../model/byte-writer.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
@@ -64,6 +64,8 @@ export const broadcastState = <K, V>(name: string, key: Codec<K>, value: Codec<V
 /**
  * The operator states of one operator: declared in `open`, loaded before the first record, written at each freeze.
  *
+ *   DECLARING --seal--> SEALED --load--> LOADED: only now they may be used
+ *
  * Entries are raw: a map from the entry's key (four bytes of index for lists, the encoded key for broadcast state, as latin1) to the decoded
  * value. `#changed` names those that the running epoch touched.
  */
@@ -72,6 +74,7 @@ export class OperatorStates {
   readonly #declared = new Map<string, StateDeclaration>();
   readonly #codecs: Codec<unknown>[] = [];
   #sealed = false;
+  #loaded = false;
   /** Whether the broadcast side runs: only then broadcast state may be written. */
   broadcastSide = false;
 
@@ -99,16 +102,23 @@ export class OperatorStates {
   }
 
   list<T>(descriptor: OperatorListDescriptor<T>): OperatorListState<T> {
-    return new TableListState<T>(this.#declare(descriptor, descriptor.codec.id, descriptor.codec));
+    const table = this.#declare(descriptor, descriptor.codec.id, descriptor.codec);
+    return new TableListState<T>(table, () => this.#mustBeLoaded(descriptor.name));
   }
 
   broadcast<K, V>(descriptor: BroadcastStateDescriptor<K, V>): BroadcastState<K, V> {
     const { key, value } = descriptor;
     this.#codecs.push(key);
     const table = this.#declare(descriptor, `${key.id} -> ${value.id}`, value);
-    return new TableBroadcastState<K, V>(table, key, () => {
+    const mustBeWritable = (): void => {
       if (!this.broadcastSide) throw errors.broadcastStateReadOnly({ state: descriptor.name, operator: this.operator });
-    });
+    };
+    return new TableBroadcastState<K, V>(table, key, () => this.#mustBeLoaded(descriptor.name), mustBeWritable);
+  }
+
+  /** What is read before would be nothing, and what is written would be overwritten. */
+  #mustBeLoaded(state: string): void {
+    if (!this.#loaded) throw this.#refuse(state, 'it is used before it was loaded', 'Use it in initializeState, or later; open only declares it.');
   }
 
   #declare({ kind, name }: { readonly kind: StateDeclaration['kind']; readonly name: string }, codecId: string, codec: Codec<unknown>): EntryTable {
@@ -116,8 +126,9 @@ export class OperatorStates {
     const other = this.takenIds.get(id);
     if (this.#sealed) throw this.#refuse(name, 'it is registered after open', 'Register every state in open.');
     if (this.#declared.has(name)) throw this.#refuse(name, 'it is registered twice', 'Register it once, in open, and keep the handle in a field.');
+    if (other === wordsFor(name, this.operator)) throw this.#refuse(name, 'it is registered as keyed state, too', 'Give each state of an operator a name of its own.');
     if (other !== undefined) throw this.#refuse(name, `its id ${id} is that of ${other}`, 'Rename one of the two.');
-    this.takenIds.set(id, `state ${name} of operator ${this.operator}`);
+    this.takenIds.set(id, wordsFor(name, this.operator));
     this.#declared.set(name, { kind, codec: codecId, version: codec.version, id });
     const table: EntryTable = { id, name, codec, entries: new Map(), changed: new Set() };
     this.#tables.push(table);
@@ -137,8 +148,18 @@ export class OperatorStates {
       writeOperatorKey(prefix, table.id);
       const start = prefix.copy();
       for (const { key, value } of store.scan(start)) {
-        table.entries.set(key.latin1Slice(start.length, key.length), table.codec.decode(value, 0, value.length));
+        table.entries.set(key.latin1Slice(start.length, key.length), this.#decode(table, value));
       }
+    }
+    this.#loaded = true;
+  }
+
+  #decode({ name: state, codec }: EntryTable, value: Buffer): unknown {
+    try {
+      return codec.decode(value, 0, value.length);
+    } catch (thrown) {
+      const { operator } = this;
+      throw errors.stateUndecodable({ state, operator, codec: codec.id, problem: problemOf(thrown), bytes: showBytes(value, 0, value.length) }, thrown);
     }
   }
 
@@ -167,6 +188,9 @@ export class OperatorStates {
   }
 }
 
+/** As keyed states have it (keyed-state-registry.ts). */
+const wordsFor = (state: string, operator: string): string => `state ${state} of operator ${operator}`;
+
 interface EntryTable {
   readonly id: number;
   readonly name: string;
@@ -176,17 +200,23 @@ interface EntryTable {
 }
 
 class TableListState<T> implements OperatorListState<T> {
-  constructor(private readonly table: EntryTable) {}
+  constructor(
+    private readonly table: EntryTable,
+    private readonly assertLoaded: () => void,
+  ) {}
 
   get(): T[] {
+    this.assertLoaded();
     return [...this.table.entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value as T);
   }
 
   add(value: T): void {
+    this.assertLoaded();
     this.#set(this.table.entries.size, value);
   }
 
   update(values: readonly T[]): void {
+    this.assertLoaded();
     const { entries, changed } = this.table;
     for (let index = values.length; index < entries.size; index++) changed.add(indexName(index));
     entries.clear();
@@ -217,6 +247,7 @@ class TableBroadcastState<K, V> implements BroadcastState<K, V> {
   constructor(
     private readonly table: EntryTable,
     private readonly keyCodec: Codec<K>,
+    private readonly assertLoaded: () => void,
     private readonly assertWritable: () => void,
   ) {}
 
@@ -229,6 +260,7 @@ class TableBroadcastState<K, V> implements BroadcastState<K, V> {
   }
 
   *entries(): IterableIterator<[K, V]> {
+    this.assertLoaded();
     const names = [...this.table.entries.keys()].sort();
     for (const name of names) {
       const bytes = Buffer.from(name, 'latin1');
@@ -256,6 +288,7 @@ class TableBroadcastState<K, V> implements BroadcastState<K, V> {
   }
 
   #nameOf(key: K): string {
+    this.assertLoaded();
     this.#scratch.clear();
     this.keyCodec.encode(key, this.#scratch);
     return this.#scratch.buffer.latin1Slice(0, this.#scratch.length);

@@ -1,15 +1,19 @@
 import type { Codec } from '../codec/codec.js';
-import { errors } from '../errors/errors.js';
+import { errors, problemOf } from '../errors/errors.js';
+import { isWeirError } from '../errors/weir-error.js';
 import type { RecordWriter } from '../model/record-columns.js';
+import type { Clock } from '../ports/clock.js';
 import type { StateStore } from '../ports/state-backend.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import type { KeyTable } from '../state/key-table.js';
 import { KeyedStateRegistry } from '../state/keyed-state-registry.js';
 import { OperatorStates } from '../state/operator-state.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import { KeyedTimers } from '../state/timer-service.js';
-import type { KeyedContext, OperatorContext } from '../topology/functions.js';
+import type { InitializationContext, KeyedContext, OperatorContext } from '../topology/functions.js';
 import type { BroadcastConnectNode, ConnectNode, FunctionNode, KeyByNode, KeyedConnectNode, KeyedNode, ProcessNode } from '../topology/graph.js';
 import { BroadcastSide, coRunOf, FunctionOperator, type Runnable, runOf, type Sides, type WithTimers } from './function-operator.js';
+import { OperatorMetrics } from './operator-metrics.js';
 import type { Receiver } from './operators.js';
 import type { RecordContext } from './record-context.js';
 import type { TaskPlan } from './task-plan.js';
@@ -19,10 +23,10 @@ import { TimerRun } from './timer-run.js';
  * FunctionOperators: the rich functions of a task, each made by its factory and opened with its context, and what they declared: keyed
  * state, operator state, timers. It owns their lives and what they keep; it does not own the tables of keys, nor when anything is due.
  *
- *   made, opened and sealed (constructor of Pipeline) --> load --> records, freeze at each commit --> close
+ *   made, opened and sealed (constructor of Pipeline) --> load --> records, snapshot and freeze at each commit --> close
  */
 export class FunctionOperators {
-  readonly #functions: LivingFunction[] = [];
+  readonly #functions: { readonly operator: string; readonly fn: LivingFunction }[] = [];
   readonly #operators = new Map<string, Operator>();
   readonly #timerRuns: TimerRun[] = [];
   readonly #takenIds = new Map<number, string>();
@@ -91,7 +95,8 @@ export class FunctionOperators {
   }
 
   #operatorOf(node: FunctionNode, keyBy: KeyByNode | undefined, fn: LivingFunction & WithTimers): Operator {
-    const { plan, wallTime } = this.host;
+    const { plan, clock } = this.host;
+    const wallTime = (): number => clock.wall();
     const table = keyBy === undefined ? undefined : this.host.tableOf(keyBy);
     const operator: Operator = {
       node,
@@ -100,29 +105,33 @@ export class FunctionOperators {
       registry: table === undefined ? undefined : new KeyedStateRegistry(node.name, table, this.#takenIds),
       timers: table === undefined ? undefined : new KeyedTimers(node.name, table, plan.settings.maxParallelism, wallTime, fn.onTimer !== undefined),
       states: new OperatorStates(node.name, this.#takenIds),
+      metrics: new OperatorMetrics(node.name, clock.monotonic()),
     };
     if (operator.timers !== undefined) this.#takenIds.set(operator.timers.stateId, `the timers of operator ${node.name}`);
     this.#operators.set(node.name, operator);
-    this.#functions.push(fn);
+    this.#functions.push({ operator: node.name, fn });
     return operator;
   }
 
   /** After `open` nothing more is declared. */
-  #opened({ registry, states, timers, table }: Operator, fn: LivingFunction & WithTimers, next: Receiver): void {
+  #opened({ registry, states, timers, table, metrics }: Operator, fn: LivingFunction & WithTimers, next: Receiver): void {
     registry?.seal();
     states.seal();
+    metrics.seal();
     if (timers === undefined || fn.onTimer === undefined) return;
     this.#timerRuns.push(new TimerRun(timers, table!, this.host.context, fn as Required<WithTimers>, next));
   }
 
-  #operatorContext({ node, states }: Operator): OperatorContext {
+  #operatorContext({ node, states, metrics }: Operator): OperatorContext {
     const { context, plan, attempt } = this.host;
     return {
+      job: plan.job,
       operator: node.name,
       taskIndex: plan.task,
       parallelism: plan.parallelism,
       attempt,
       timestamp: () => context.timestamp,
+      metrics,
       operatorState: (descriptor) => states.list(descriptor),
       output: ({ id }, value) => this.#toSideOutput(node, id, value),
     };
@@ -181,10 +190,28 @@ export class FunctionOperators {
     });
   }
 
-  /** Reads operator states and timers. Before the first record. */
-  load(store: StateStore): void {
+  /** Reads operator states and timers, and lets the functions take them up. Before the first record. */
+  load(store: StateStore, context: InitializationContext): void {
     for (const { states } of this.#operators.values()) states.load(store);
     for (const { timers } of this.#timerRuns) timers.load(store);
+    this.#callAll('initializeState', (fn) => fn.initializeState(context));
+  }
+
+  #callAll(hook: 'initializeState' | 'snapshotState', call: (fn: LivingFunction) => void): void {
+    for (const { operator, fn } of this.#functions) {
+      try {
+        call(fn);
+      } catch (thrown) {
+        throw isWeirError(thrown) ? thrown : errors.hookFailed({ hook, operator, problem: problemOf(thrown) }, thrown);
+      }
+    }
+  }
+
+  /** Tells what the functions have measured. */
+  report(): void {
+    const { plan, telemetry, clock } = this.host;
+    const now = clock.monotonic();
+    for (const { metrics } of this.#operators.values()) metrics.report(telemetry, plan, now);
   }
 
   /** When the next timer is due, in milliseconds since the epoch; undefined if none is set. */
@@ -211,7 +238,7 @@ export class FunctionOperators {
 
   /** Lets the functions put away what they hold, before anything is frozen. */
   snapshot(): void {
-    for (const fn of this.#functions) fn.snapshotState();
+    this.#callAll('snapshotState', (fn) => fn.snapshotState());
   }
 
   /** Writes the changes of operator states and timers. */
@@ -220,16 +247,17 @@ export class FunctionOperators {
     for (const { timers } of this.#timerRuns) timers.freeze(changes, timestamp);
   }
 
-  /** Closes all functions, whatever they throw. */
+  /** Closes all functions, whatever they throw, and tells what they measured last. */
   close(): unknown[] {
     const failures: unknown[] = [];
-    for (const fn of this.#functions) {
+    for (const { fn } of this.#functions) {
       try {
         fn.close();
       } catch (thrown) {
         failures.push(thrown);
       }
     }
+    this.report();
     return failures;
   }
 }
@@ -239,12 +267,13 @@ export interface FunctionHost {
   readonly plan: TaskPlan;
   readonly attempt: number;
   readonly context: RecordContext;
-  /** Milliseconds since the epoch. */
-  readonly wallTime: () => number;
+  readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
+  readonly telemetry: Telemetry;
   readonly tableOf: (keyBy: KeyByNode) => KeyTable;
 }
 
 interface LivingFunction {
+  initializeState(context: InitializationContext): void;
   snapshotState(): void;
   close(): void;
 }
@@ -257,6 +286,7 @@ interface Operator {
   readonly registry: KeyedStateRegistry | undefined;
   readonly timers: KeyedTimers | undefined;
   readonly states: OperatorStates;
+  readonly metrics: OperatorMetrics;
 }
 
 /** What the catalogue says of operators without keys. */

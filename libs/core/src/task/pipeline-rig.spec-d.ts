@@ -2,6 +2,7 @@ import type { Barrier } from '../checkpoint/barrier.js';
 import { utf8 } from '../codec/primitives.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import type { LogChunk } from '../ports/log.js';
+import type { TelemetryEvent } from '../ports/telemetry.js';
 import { FakeStore } from '../state/fake-store.spec-d.js';
 import { topic } from '../topology/topic.js';
 import { EpochEffects } from './epoch-effects.js';
@@ -20,15 +21,18 @@ export class PipelineRig {
   readonly store: FakeStore;
   readonly effects = new EpochEffects();
   readonly barriers: string[] = [];
+  readonly events: TelemetryEvent[] = [];
   readonly pipeline: Pipeline;
 
   constructor(define: JobDefinition['define'], { plan = 0, attempt = 0, store = new FakeStore(), ...options }: PlanOptions & PipelineRigOptions = {}) {
     this.store = store;
     this.pipeline = new Pipeline(plansOf(define, options)[plan]!, attempt, {
-      wallTime: () => WALL,
+      clock: { wall: () => WALL, monotonic: () => 0 },
+      telemetry: { emit: (event) => void this.events.push(event) },
       onBarrier: (from, partition, { id, writer }: Barrier) => void this.barriers.push(`${from}-${partition} ${id} of ${writer}`),
     });
     this.pipeline.writeTo(this.effects);
+    this.pipeline.load(store, store.position !== undefined);
   }
 
   feed(rows: readonly Row[], from = 'in', partition = 0): this {

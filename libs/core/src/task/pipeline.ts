@@ -1,8 +1,10 @@
 import type { Codec } from '../codec/codec.js';
 import type { Epoch } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
+import type { Clock } from '../ports/clock.js';
 import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import { KeyTable } from '../state/key-table.js';
 import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
@@ -30,16 +32,19 @@ export class Pipeline {
   readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
   readonly #tables: KeyTables;
   readonly #functions: FunctionOperators;
+  readonly #wallTime: () => number;
 
   constructor(
     private readonly plan: TaskPlan,
     attempt: number,
     private readonly host: PipelineHost,
   ) {
-    const { wallTime } = host;
+    const { clock, telemetry } = host;
+    const wallTime = (): number => clock.wall();
+    this.#wallTime = wallTime;
     const tables = new KeyTables(plan, wallTime);
     this.#tables = tables;
-    this.#functions = new FunctionOperators({ plan, attempt, context: this.#context, wallTime, tableOf: (keyBy) => tables.of(keyBy).table });
+    this.#functions = new FunctionOperators({ plan, attempt, context: this.#context, clock, telemetry, tableOf: (keyBy) => tables.of(keyBy).table });
     try {
       this.#build(plan);
     } catch (thrown) {
@@ -91,7 +96,7 @@ export class Pipeline {
       case 'sideOutput':
         return [next];
       case 'sink': {
-        const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.host.wallTime);
+        const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.#wallTime);
         this.#writers.push(sink);
         return [sink];
       }
@@ -106,7 +111,7 @@ export class Pipeline {
   }
 
   #shuffleWriter(output: RepartitionOutput): Receiver {
-    const writer = new ShuffleWriter(output, this.#context, this.host.wallTime);
+    const writer = new ShuffleWriter(output, this.#context, this.#wallTime);
     this.#writers.push(writer);
     return writer;
   }
@@ -140,9 +145,9 @@ export class Pipeline {
     return this.#functions.nameOfState(id);
   }
 
-  /** Reads the operators' own states. Before the first record. */
-  load(store: StateStore): void {
-    this.#functions.load(store);
+  /** Reads the operators' own states, and lets the functions take them up. Before the first record. */
+  load(store: StateStore, isRestored: boolean): void {
+    this.#functions.load(store, { isRestored });
   }
 
   /** When the next timer is due, in milliseconds since the epoch; undefined if none is set. */
@@ -152,7 +157,7 @@ export class Pipeline {
 
   /** Fires timers that are due, at most `limit` of each operator. */
   fireTimers(limit: number, store: StateStore): void {
-    const now = this.host.wallTime();
+    const now = this.#wallTime();
     for (const run of this.#functions.timerRuns) {
       run.fire(now, limit, store);
       this.#flush(store);
@@ -210,6 +215,7 @@ export class Pipeline {
 
   applied(epoch: Epoch): void {
     for (const table of this.#tables.all) table.applied(epoch);
+    this.#functions.report();
   }
 
   /** Closes the user's functions. The first error of theirs is thrown once all are closed. */
@@ -256,7 +262,7 @@ function codecsOf(node: Node): Codec<unknown>[] {
 
 /** What a pipeline asks of its task. */
 export interface PipelineHost {
-  /** Milliseconds since the epoch, for records without a timestamp. */
-  readonly wallTime: () => number;
+  readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
+  readonly telemetry: Telemetry;
   readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void;
 }

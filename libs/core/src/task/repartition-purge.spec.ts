@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ManualClock } from '@weir/testing';
-import { offset } from '../model/brands.js';
+import { ManualClock, RecordingTelemetry } from '@weir/testing';
+import { offset, taskIndex } from '../model/brands.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import { PURGE_INTERVAL_MS, RepartitionPurge } from './repartition-purge.js';
 import type { InputTopic } from './task-plan.js';
@@ -29,14 +29,18 @@ class DeletionLog {
 interface Parts {
   readonly clock: ManualClock;
   readonly log: DeletionLog;
+  readonly telemetry: RecordingTelemetry;
   readonly purge: RepartitionPurge;
 }
 
 function make(inputs: readonly InputTopic[] = [input('repartition', 'by-site')]): Parts {
   const clock = new ManualClock({ seed: 1 });
   const log = new DeletionLog();
-  return { clock, log, purge: new RepartitionPurge({ inputs }, log, clock) };
+  const telemetry = new RecordingTelemetry();
+  return { clock, log, telemetry, purge: new RepartitionPurge(planOf(inputs), { log, clock, telemetry }) };
 }
+
+const planOf = (inputs: readonly InputTopic[]) => ({ job: 'counts', subTopology: 1, task: taskIndex(2), inputs });
 
 const at = (topic: string, partition: number, next: number): PartitionOffset => ({ topic, partition, offset: offset(next) });
 
@@ -75,10 +79,11 @@ describe('the purge of repartition topics', () => {
     expect(log.asked).toEqual([['by-site-0 below 1'], ['by-site-0 below 3']]);
   });
 
-  it('drops a failure, and tries again an interval later', async () => {
-    const { clock, log, purge } = make();
+  it('tells a failure and drops it, and tries again an interval later', async () => {
+    const { clock, log, purge, telemetry } = make();
     purge.onCommitted([at('by-site', 0, 1)]);
     await log.answer(new Error('no leader'));
+    expect(telemetry.of('purge-failed')).toEqual([{ type: 'purge-failed', job: 'counts', subTopology: 1, task: 2, error: new Error('no leader') }]);
     purge.onCommitted([at('by-site', 0, 2)]);
     expect(log.asked).toHaveLength(1);
     await clock.advance(PURGE_INTERVAL_MS);
@@ -88,8 +93,10 @@ describe('the purge of repartition topics', () => {
 
   it('drops an error that is thrown at once, too', async () => {
     const refusing = { deleteRecordsBefore: (): Promise<void> => { throw new Error('closed'); } };
-    const purge = new RepartitionPurge({ inputs: [input('repartition', 'by-site')] }, refusing, new ManualClock({ seed: 1 }));
+    const telemetry = new RecordingTelemetry();
+    const purge = new RepartitionPurge(planOf([input('repartition', 'by-site')]), { log: refusing, clock: new ManualClock({ seed: 1 }), telemetry });
     expect(() => purge.onCommitted([at('by-site', 0, 1)])).not.toThrow();
     await Promise.resolve();
+    expect(telemetry.of('purge-failed').map(({ error }) => error.message)).toEqual(['closed']);
   });
 });

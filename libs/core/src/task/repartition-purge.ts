@@ -1,6 +1,7 @@
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
+import type { Telemetry } from '../ports/telemetry.js';
 import type { TaskPlan } from './task-plan.js';
 
 /** Milliseconds from the beginning of a task's purge to that of its next. */
@@ -25,8 +26,8 @@ export const PURGE_INTERVAL_MS = 30_000;
  *       or later ones: a successor restores the changelog to its end before it reads (I3), and offsets never go back within an
  *       incarnation, whose number is in the topic's name. So it does not matter how late a purge arrives, nor whether this task still
  *       owns the partition.
- * - G2. It stands in nobody's way: nothing waits for it, and a failure is dropped. The next purge, whose offsets are higher, makes up
- *       for it.
+ * - G2. It stands in nobody's way: nothing waits for it, and a failure is told and dropped. The next purge, whose offsets are higher,
+ *       makes up for it.
  * - G3. At most one is under way, at most one begins per interval.
  *
  * What it relies on: a changelog that loses committed records (an unclean election) may name offsets that are purged. Reading from there is
@@ -38,16 +39,15 @@ export class RepartitionPurge {
   #notBefore = -Infinity;
 
   constructor(
-    { inputs }: Pick<TaskPlan, 'inputs'>,
-    private readonly log: Pick<Log, 'deleteRecordsBefore'>,
-    private readonly clock: Pick<Clock, 'monotonic'>,
+    private readonly plan: Pick<TaskPlan, 'inputs' | 'job' | 'subTopology' | 'task'>,
+    private readonly host: PurgeHost,
   ) {
-    this.#topics = new Set(inputs.filter(({ type }) => type === 'repartition').map(({ topic }) => topic));
+    this.#topics = new Set(plan.inputs.filter(({ type }) => type === 'repartition').map(({ topic }) => topic));
   }
 
   /** A commit with these input offsets is definite. Begins a purge if one is due; returns at once and never throws. */
   onCommitted(offsets: readonly PartitionOffset[]): void {
-    const now = this.clock.monotonic();
+    const now = this.host.clock.monotonic();
     if (this.#topics.size === 0 || now < this.#notBefore) return; // G3
     this.#notBefore = Infinity;
     void this.#purge(offsets.filter(({ topic }) => this.#topics.has(topic))).then(() => (this.#notBefore = now + PURGE_INTERVAL_MS));
@@ -56,9 +56,18 @@ export class RepartitionPurge {
   /** Never rejects (G2). */
   async #purge(below: readonly PartitionOffset[]): Promise<void> {
     try {
-      await this.log.deleteRecordsBefore(below);
-    } catch {
-      // G2
+      await this.host.log.deleteRecordsBefore(below);
+    } catch (thrown) {
+      const { job, subTopology, task } = this.plan;
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.host.telemetry.emit({ type: 'purge-failed', job, subTopology, task, error }); // G2
     }
   }
+}
+
+/** What a purge works with. */
+export interface PurgeHost {
+  readonly log: Pick<Log, 'deleteRecordsBefore'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly telemetry: Telemetry;
 }

@@ -29,7 +29,7 @@ export function plansOf(define: JobDefinition['define'], { partitions = 4, topic
   const described = new Map<string, TopicDescription>();
   const describe = (topic: string, count = topics[topic] ?? partitions): void =>
     void described.set(topic, { topic, topicId: `id-of-${topic}`, partitions: count, deleteRetentionMs: 86_400_000 });
-  for (const { sources, sinks } of subTopologies) for (const { topic } of [...sources, ...sinks]) describe(topic.topic);
+  for (const { sources, broadcasts, sinks } of subTopologies) for (const { topic } of [...sources, ...broadcasts, ...sinks]) describe(topic.topic);
   const sized = sizeSubTopologies(subTopologies, context, described);
   for (const { topic, partitions: count } of repartitionTopicsOf(sized, context)) describe(topic, count);
   for (const { index, parallelism } of sized) describe(changelogTopic('app', context.incarnation, index), parallelism);

@@ -132,7 +132,7 @@ export class Task {
     this.#timerWake = new TimerWake(host.clock, this.#signal.raise);
     this.#transactionTimeoutMs = plan.settings.checkpointing.transactionTimeout;
     this.#limits = new EpochLimits(Math.max(plan.settings.state.cacheEntries, TURN_ROWS));
-    this.#purge = new RepartitionPurge(plan, host.log, host.clock);
+    this.#purge = new RepartitionPurge(plan, host);
     this.#tracker = new RestoreTracker({ job: plan.job, subTopology: plan.subTopology, task: plan.task }, host.clock, host.telemetry);
   }
 
@@ -238,7 +238,7 @@ export class Task {
     this.#lastBarrier = restored.record?.barrier ?? checkpointId(0);
     // 4.
     this.#pipeline = new Pipeline(plan, this.attempt, {
-      wallTime: () => host.clock.wall(),
+      ...host,
       onBarrier: (topic, partition, barrier) => {
         this.#positions!.onBarrier(topic, partition, barrier);
         this.#signal.raise(); // it may be the one that the freeze waits for
@@ -249,7 +249,7 @@ export class Task {
     this.#records = new ReservedRecords(plan, this.#pipeline);
     this.#records.compare(restored.catalogue);
     await this.#pipeline.prepare();
-    this.#pipeline.load(this.#store);
+    this.#pipeline.load(this.#store, restored.record !== undefined);
     // 5.
     await this.#assignInputs(restored);
     return !this.#stopping;

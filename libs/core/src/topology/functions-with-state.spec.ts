@@ -18,11 +18,13 @@ class Keys {
 
   open(fn: KeyedFunction<string>): void {
     const context: KeyedContext<string> = {
+      job: 'job',
       operator: 'op',
       taskIndex: 0,
       parallelism: 1,
       attempt: 0,
       timestamp: () => 0,
+      metrics: { counter: unused, gauge: unused, histogram: unused, meter: unused },
       currentKey: () => this.key,
       timerService: { currentProcessingTime: unused, registerProcessingTimeTimer: unused, deleteProcessingTimeTimer: unused },
       operatorState: unused,

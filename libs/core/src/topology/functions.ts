@@ -12,6 +12,7 @@ import type { ReducingState } from '../state/reducing-state.js';
 import type { BroadcastState, BroadcastStateDescriptor, OperatorListDescriptor, OperatorListState } from '../state/operator-state.js';
 import type { TimerService } from '../state/timer-service.js';
 import type { ValueState } from '../state/value-state.js';
+import type { MetricGroup } from './metrics.js';
 
 /** Takes what a function gives out. `collect` hands the value on at once, before it returns. */
 export interface Collector<T> {
@@ -20,14 +21,22 @@ export interface Collector<T> {
 
 /** What a function knows of where it runs. */
 export interface RuntimeContext {
+  readonly job: string;
   readonly operator: string;
   /** Index of this task, 0 <= taskIndex < parallelism. */
   readonly taskIndex: number;
   readonly parallelism: number;
   /** How often this task was restarted in this process, from 0. */
   readonly attempt: number;
-  /** Time of the record that is processed, in milliseconds since the epoch. */
+  /** Time of the record that is processed, in milliseconds since the epoch; of a timer, the time that it was set to. */
   timestamp(): number;
+  /** Metrics of this operator in this task; register them in `open`. */
+  readonly metrics: MetricGroup;
+}
+
+export interface InitializationContext {
+  /** Whether the task has committed before: false at a job's first start alone. */
+  readonly isRestored: boolean;
 }
 
 /** Names a side output and its type. */
@@ -73,6 +82,11 @@ export interface KeyedContext<K = unknown> extends OperatorContext {
 abstract class RichFunction<In> {
   /** Never there, likewise below: methods are compared both ways, and this keeps functions of narrower values out. */
   declare readonly takes?: In;
+  /** Behind `open`, before the first record: operator state that was declared holds what was committed last. */
+  initializeState(_context: InitializationContext): void {
+    // Nothing to take up by default.
+  }
+
   /** Before each commit: the last chance to put what is kept in fields into operator state. */
   snapshotState(): void {
     // Nothing to put by default.

@@ -1,7 +1,8 @@
 import { metrics } from '@opentelemetry/api';
 import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Clock, JobOverview, JobStatus } from '@weir/core';
-import { INSTRUMENTATION, taskAttributes } from './open-telemetry.js';
+import { INSTRUMENTATION } from './open-telemetry.js';
+import { taskAttributes } from './task-name.js';
 
 type Value = number | undefined;
 

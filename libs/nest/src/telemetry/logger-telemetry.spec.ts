@@ -109,10 +109,13 @@ describe('telemetry as lines of a log', () => {
     expect(recorded.lines).toEqual(['log alerts: bytes \\x1b[2J\\x0d\\n and \\x2028 more']);
   });
 
-  it('covers the remaining events: notices, rebuilt stores, task status', () => {
+  it('covers the remaining events: failed purges, rebuilt stores, task status; metrics are no lines', () => {
+    telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
     telemetry.emit({ type: 'store-rebuild', ...task, reason: 'older than delete.retention.ms' });
     telemetry.emit({ type: 'task-status', ...task, from: 'INITIALIZING', to: 'RUNNING' });
+    telemetry.emit({ type: 'operator-metrics', ...task, operator: 'jump', metrics: [{ kind: 'counter', name: 'late', added: 1 }] });
     expect(recorded.lines).toEqual([
+      'warn alerts task 0-3: could not delete what it has read of repartition topics, tries again later: Error: not authorized',
       "warn alerts task 0-3: rebuilds its local state from the changelog's start: older than delete.retention.ms",
       'debug alerts task 0-3: INITIALIZING -> RUNNING',
     ]);

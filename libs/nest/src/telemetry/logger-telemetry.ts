@@ -13,7 +13,7 @@ const RESTORE_LINE_EVERY_MS = 2000;
  * | level | events                                                                                        |
  * | ----- | --------------------------------------------------------------------------------------------- |
  * | log   | job status, notices, restore progress (every 2 s for each task, and always its end)             |
- * | warn  | waiting (once for each reason), restarts, task failures, rebuilt stores, failed checkpoints        |
+ * | warn  | waiting (once for each reason), restarts, task failures, rebuilt stores, failed checkpoints and purges |
  * | debug | task status                                                                                   |
  * | none  | commits and completed checkpoints, of which there are several a second: they are metrics and spans |
  *
@@ -52,6 +52,8 @@ export class LoggerTelemetry implements Telemetry {
         const next = event.restartInMs === undefined ? 'not restarted' : `restarts in ${Math.round(event.restartInMs)} ms`;
         return this.#lines.warn(`${idOf(event)}: failed, ${next}: ${causeChain(event.error)}`);
       }
+      case 'purge-failed':
+        return this.#lines.warn(`${idOf(event)}: could not delete what it has read of repartition topics, tries again later: ${causeChain(event.error)}`);
       case 'store-rebuild':
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
       case 'restore-progress':
@@ -60,6 +62,7 @@ export class LoggerTelemetry implements Telemetry {
         // What a failed task or a shutdown cuts off is no failed checkpoint, and the cause has a line of its own.
         if (event.outcome === 'abandoned') return this.#lines.debug(`${event.job}: checkpoint ${event.checkpoint} abandoned`);
         return this.#lines.warn(`${event.job}: checkpoint ${event.checkpoint} timed out after ${Math.round(event.durationMs)} ms`);
+      case 'operator-metrics':
       case 'task-commit':
       case 'checkpoint-completed':
         return;

@@ -35,6 +35,7 @@ class Recorder {
   readonly meter = {
     createCounter: (name: string) => ({ add: (value: number, attributes: Attributes) => this.values.push([name, value, attributes]) }),
     createHistogram: (name: string) => ({ record: (value: number, attributes: Attributes) => this.values.push([name, value, attributes]) }),
+    createGauge: (name: string) => ({ record: (value: number, attributes: Attributes) => this.values.push([name, value, attributes]) }),
     createObservableGauge: (name: string) => ({ name }),
     addBatchObservableCallback: (callback: BatchObservableCallback) => this.callbacks.add(callback),
     removeBatchObservableCallback: (callback: BatchObservableCallback) => this.callbacks.delete(callback),
@@ -128,6 +129,41 @@ describe('telemetry as OpenTelemetry', () => {
       ['Checkpoint', { code: 2, message: 'it timed out' }],
       ['Checkpoint', undefined],
     ]);
+  });
+});
+
+describe('what functions measure', () => {
+  it('is told under weir.operator with the label of the operator, quantiles as those of a summary', () => {
+    const { recorder, telemetry } = rig();
+    const quantiles = { p50: 2, p75: 3, p95: 4, p99: 5, p999: 6 };
+    const metrics = [
+      { kind: 'counter', name: 'late', added: 4 },
+      { kind: 'gauge', name: 'size', value: 7 },
+      { kind: 'meter', name: 'events', added: 10, rate: 5 },
+      { kind: 'histogram', name: 'price', count: 4, sum: 10, min: 1, max: 9, quantiles },
+    ] as const;
+    telemetry.emit({ type: 'operator-metrics', ...task, operator: 'jump', metrics });
+    telemetry.emit({ type: 'operator-metrics', ...task, operator: 'jump', metrics: [metrics[0]] });
+    const of = { ...labels, operator_name: 'jump' };
+    const quantile = (q: string, value: number): unknown => ['weir.operator.price', value, { ...of, quantile: q }];
+    expect(recorder.values).toHaveLength(14);
+    expect(recorder.values).toEqual(
+      expect.arrayContaining([
+        ['weir.operator.late', 4, of],
+        ['weir.operator.size', 7, of],
+        ['weir.operator.events', 10, of],
+        ['weir.operator.events.rate', 5, of],
+        ['weir.operator.price.count', 4, of],
+        ['weir.operator.price.mean', 2.5, of],
+        ...[['0', 1], ['0.5', 2], ['0.75', 3], ['0.95', 4], ['0.99', 5], ['0.999', 6], ['1', 9]].map(([q, value]) => quantile(q as string, value as number)),
+      ]),
+    );
+  });
+
+  it('and purges that failed are counted', () => {
+    const { recorder, telemetry } = rig();
+    telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
+    expect(recorder.values).toEqual([['weir.task.numPurgeFailures', 1, labels]]);
   });
 });
 

@@ -1,6 +1,8 @@
 import { metrics, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Counter, Histogram, Meter, Tracer } from '@opentelemetry/api';
 import type { Clock, Telemetry, TelemetryEvent } from '@weir/core';
+import { OperatorInstruments } from './operator-instruments.js';
+import { taskAttributes } from './task-name.js';
 
 type TaskCommit = Extract<TelemetryEvent, { type: 'task-commit' }>;
 type TaskFailed = Extract<TelemetryEvent, { type: 'task-failed' }>;
@@ -19,6 +21,8 @@ export const INSTRUMENTATION = '@weir/nest';
  * | weir.task.numRecordsIn, numRecordsOut, numBytesOut          | task-commit                                  |
  * | weir.task.numStateChanges                                   | task-commit                                  |
  * | weir.task.commitDuration (histogram, ms)                    | task-commit                                  |
+ * | weir.task.numPurgeFailures                                   | purge-failed                                 |
+ * | weir.operator.* , see operator-instruments.ts               | operator-metrics                             |
  * | weir.job.numRestarts, numTaskFailures                       | job-status to RESTARTING, task-failed         |
  * | weir.job.numberOfCompletedCheckpoints, numberOfFailedCheckpoints | checkpoint-completed, checkpoint-failed |
  * | span Checkpoint, Checkpoint_Task, JobInitialization_Task    | checkpoint-*, task-commit, end of a restore  |
@@ -29,6 +33,7 @@ export class OpenTelemetry implements Telemetry {
   readonly #clock: Clock;
   readonly #tracer: Tracer;
   readonly #counters: TaskCounters;
+  readonly #operators: OperatorInstruments;
   /** Tasks whose restore has ended, until they start anew. */
   readonly #restored = new Set<string>();
 
@@ -37,6 +42,7 @@ export class OpenTelemetry implements Telemetry {
     this.#clock = clock;
     this.#tracer = tracer;
     this.#counters = taskCounters(meter);
+    this.#operators = new OperatorInstruments(meter);
   }
 
   emit(event: TelemetryEvent): void {
@@ -70,6 +76,10 @@ export class OpenTelemetry implements Telemetry {
       case 'job-notice':
       case 'store-rebuild':
         return;
+      case 'purge-failed':
+        return this.#counters.purgeFailures.add(1, taskAttributes(event));
+      case 'operator-metrics':
+        return this.#operators.record(event);
     }
   }
 
@@ -115,6 +125,7 @@ interface TaskCounters {
   readonly commitDuration: Histogram;
   readonly restarts: Counter;
   readonly taskFailures: Counter;
+  readonly purgeFailures: Counter;
   readonly completed: Counter;
   readonly failed: Counter;
 }
@@ -129,6 +140,7 @@ function taskCounters(meter: Meter): TaskCounters {
     commitDuration: meter.createHistogram('weir.task.commitDuration', { description: 'How long commits of tasks took', unit: 'ms' }),
     restarts: counter('weir.job.numRestarts', 'How often the job went to RESTARTING', '{restart}'),
     taskFailures: counter('weir.job.numTaskFailures', 'Failures of tasks', '{failure}'),
+    purgeFailures: counter('weir.task.numPurgeFailures', 'Purges of repartition topics that failed', '{failure}'),
     completed: counter('weir.job.numberOfCompletedCheckpoints', 'Checkpoints completed', '{checkpoint}'),
     failed: counter('weir.job.numberOfFailedCheckpoints', 'Checkpoints failed', '{checkpoint}'),
   };
@@ -141,6 +153,3 @@ interface Task {
 }
 
 const keyOf = (of: Task): string => `${of.job}/${of.subTopology}/${of.task}`;
-
-/** Flink's labels of a task: `task_name` is the sub-topology, `subtask_index` the task within it. */
-export const taskAttributes = (of: Task): Attributes => ({ job_name: of.job, task_name: String(of.subTopology), subtask_index: of.task });
