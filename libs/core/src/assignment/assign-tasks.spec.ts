@@ -129,6 +129,7 @@ describe('the assignor', () => {
         for (const member of now) expect(new Set(twice.get(member.memberId)!.run)).toEqual(new Set(member.running));
         for (const { memberId } of now) expect(twice.get(memberId)).toMatchObject({ await: [], standby: once.get(memberId)!.standby });
       }),
+      { numRuns: 300 },
     );
   });
 
@@ -191,11 +192,11 @@ describe('the assignor', () => {
     expect(assign([2], []).size).toBe(0);
   });
 
-  it('divides 1,000 tasks of 10 sub-topologies among 100 members that come in threes', () => {
-    const sizes = Array.from({ length: 10 }, (_, sub) => 91 + 2 * sub);
+  it('divides hundreds of tasks of 10 sub-topologies among members that come in nines', () => {
+    const sizes = Array.from({ length: 10 }, (_, sub) => 31 + 2 * sub);
     let members: AssignableMember[] = [];
-    for (let count = 3; count <= 99; count += 3) {
-      members = [...members, ...[0, 1, 2].map((i) => named(`replica-${count - i}`))];
+    for (let count = 9; count <= 54; count += 9) {
+      members = [...members, ...Array.from({ length: 9 }, (_, i) => named(`replica-${count - i}`))];
       const orders = assign(sizes, members, 1);
       members = settled(orders, members);
       expect(spread(members.map(({ running }) => running.length))).toBeLessThanOrEqual(1);
@@ -262,9 +263,17 @@ describe('standbys', () => {
   it('stay where copies are, the nearest first', () => {
     const a = named('a', { running: ['0-0'] });
     const b = named('b', { running: ['0-1'], copies: [{ task: '0-0', lag: 7 }] });
-    const c = named('c', { running: ['0-2'], copies: [{ task: '0-0', lag: 6 }, { task: '0-1', lag: 0 }] });
+    const c = named('c', { running: ['0-2'], copies: [{ task: '0-0', lag: 6 }] });
     const orders = assign([3], [a, b, c], 1);
-    expect(orders.get('id of c')!.standby).toEqual(['0-1']);
-    expect(orders.get('id of b')!.standby).toEqual(['0-0']);
+    expect(orders.get('id of c')!.standby).toEqual(['0-0']);
+    expect(orders.get('id of a')!.standby).toEqual(['0-1']);
+    expect(orders.get('id of b')!.standby).toEqual(['0-2']);
+  });
+
+  it('move from who has two more than another, what lacks most first', () => {
+    const [a, b, d] = [named('a', { running: ['0-0'] }), named('b', { running: ['0-1'] }), named('d', { running: ['0-3'] })];
+    const c = named('c', { running: ['0-2'], copies: [{ task: '0-0', lag: 3 }, { task: '0-1', lag: 5 }] });
+    const orders = assign([4], [a, b, c, d], 1);
+    expect([a, b, c, d].map(({ memberId }) => orders.get(memberId)!.standby)).toEqual([['0-2'], ['0-3'], ['0-0'], ['0-1']]);
   });
 });

@@ -95,7 +95,7 @@ function ordersOf(
   members: readonly AssignableMember[],
   tasks: readonly string[],
   owners: ReadonlyMap<string, number>,
-  copies: ReadonlyMap<string, readonly number[]>,
+  copies: ReadonlyMap<string, ReadonlySet<number>>,
 ): TaskOrders {
   const run: string[] = [];
   const awaited: AwaitedTask[] = [];
@@ -107,7 +107,7 @@ function ordersOf(
     if (holder === undefined) run.push(task);
     else awaited.push({ task, from: holder.replica });
   }
-  return { run, await: awaited, standby: tasks.filter((task) => copies.get(task)!.includes(at)) };
+  return { run, await: awaited, standby: tasks.filter((task) => copies.get(task)!.has(at)) };
 }
 
 /** Gives every task of one sub-topology an owner: first to those who keep theirs, then the rest to where copies are, then as it comes. */
