@@ -72,7 +72,7 @@ describe('a state backend equals a plain Map, over any history of batches, scans
     try {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
-          equalsModel(rocksdb({ dir, memoryBudgetBytes: 4 * 1024 * 1024 }), `app-${run++}`, true, steps),
+          equalsModel(rocksdb({ dir, memoryBudgetBytes: 6 * 1024 * 1024 }), `app-${run++}`, true, steps),
         ),
         { numRuns: 30 },
       );

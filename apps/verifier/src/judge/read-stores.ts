@@ -5,7 +5,7 @@ import { rocksdb } from '@weir/storage';
 import { type StoreCopy, storeDigest } from './store-digest.js';
 
 /** A small part of memory is enough: each store is read once. */
-const BUDGET_BYTES = 64 * 1024 * 1024;
+const BUDGET_BYTES = 256 * 1024 * 1024;
 
 /** Copies a state directory whose owner is dead. */
 export async function copyStores(stateDir: string, to: string): Promise<void> {

@@ -68,7 +68,7 @@ describe('the rocksdb backend', () => {
 
   it('opens a store that was written with another compression', async () => {
     const opened = async (compression: Compression, use: (store: StateStore) => Promise<void>): Promise<void> => {
-      const backend = await rocksdb({ dir, compression, memoryBudgetBytes: 4 * 1024 * 1024 }).open(1);
+      const backend = await rocksdb({ dir, compression, memoryBudgetBytes: 6 * 1024 * 1024 }).open(1);
       await use(await backend.open(scope(0)));
       await backend.close();
     };

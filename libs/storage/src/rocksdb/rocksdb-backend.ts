@@ -8,6 +8,7 @@ import { errors } from '../errors.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
 import { destroyedPath, storePath } from '../store-path.js';
+import { RocksdbBatch } from './rocksdb-batch.js';
 import { loadBinding, type DatabaseHandle, type DatabaseOptions, type RocksdbBinding } from './rocksdb-binding.js';
 import { directoryFailure, isLocked, openFailure } from './rocksdb-failures.js';
 import { RocksdbStore } from './rocksdb-store.js';
@@ -19,9 +20,9 @@ export interface RocksdbOptions {
   /** Where the stores of all applications lie; made if it is missing. On a local disk: RocksDB's lock does not hold on every other. */
   readonly dir: string;
   /**
-   * Bytes of block cache and write buffers of all stores of the process together. Default 512 MB. On top come about 10 MB a store,
-   * for what RocksDB needs while it flushes and compacts, and the largest batch of each. A backend divides the budget among its
-   * stores and knows no other backend: give each job of a process a part of its own.
+   * Bytes that all stores of the process may take together, outside of V8's heap: block caches, write buffers, and what RocksDB needs
+   * beside them. Default 512 MB; at least 6 MB a store. Batches larger than a sixteenth of a store's part come on top: so much do its
+   * write buffers exceed their size. A backend divides the budget among its stores and knows no other backend: give each job of a process a part of its own.
    */
   readonly memoryBudgetBytes?: number | undefined;
   /** `none` (default) reads fastest and takes up to twice the space; `zstd` saves space. A store may change from one to the other. */
@@ -82,11 +83,13 @@ class RocksdbBackend implements StateBackend {
   readonly #options: CompiledOptions;
   readonly #tuned: DatabaseOptions;
   readonly #maxStores: number;
+  readonly #batch: RocksdbBatch;
   readonly #stores = new Map<string, RocksdbStore>();
   #closed = false;
 
   constructor(binding: RocksdbBinding, options: CompiledOptions, tuned: DatabaseOptions, maxStores: number) {
     this.#binding = binding;
+    this.#batch = new RocksdbBatch(binding);
     this.#options = options;
     this.#tuned = tuned;
     this.#maxStores = maxStores;
@@ -100,7 +103,7 @@ class RocksdbBackend implements StateBackend {
       if (this.#closed) throw errors.closed({ act: 'opening', path });
       return this.#tryOpen(path, this.#tuned);
     });
-    const store: RocksdbStore = new RocksdbStore(this.#binding, db, path, () => {
+    const store: RocksdbStore = new RocksdbStore(this.#binding, db, this.#batch, path, () => {
       // The next opener may have got the lock before this one heard that its database is closed.
       if (this.#stores.get(path) === store) this.#stores.delete(path);
     });

@@ -7,19 +7,28 @@ import type { BatchHandle, RocksdbBinding } from './rocksdb-binding.js';
 const SMALL_BYTES = 128;
 
 /**
- * Hands the rows of columns to a native batch without an object per row. The binding takes a Buffer for each key and value, and
- * copies it before the call returns. So a small one is copied to a scratch area, and handed over as one of the views that were made
- * of that area beforehand, one for each length.
+ * The native batch of all stores of a backend, which takes the rows of columns without an object per row. The binding takes a Buffer for
+ * each key and value, and copies it before the call returns. So a small one is copied to a scratch area, and handed over as one of the
+ * views that were made of that area beforehand, one for each length.
+ *
+ * One is enough, for a batch is filled, written and cleared in one synchronous stretch; and better than one a store, for it keeps the memory
+ * of the largest that it ever held, and that of one thrown away would wait for the garbage collector, which cannot see it.
  */
-export class RocksdbBatchFiller {
+export class RocksdbBatch {
+  readonly handle: BatchHandle;
   readonly #key = scratch();
   readonly #value = scratch();
+
+  constructor(private readonly binding: RocksdbBinding) {
+    this.handle = binding.batch_init();
+  }
 
   /**
    * Appends all rows, in order; a null value deletes.
    * @throws WeirError `internal` STATE_KEY_MISSING for a null key; the batch is then to be thrown away
    */
-  fill(binding: RocksdbBinding, batch: BatchHandle, rows: RecordColumns, path: string): void {
+  fill(rows: RecordColumns, path: string): void {
+    const { binding, handle } = this;
     const { count, buffer, keyStart, keyEnd, valueStart, valueEnd } = rows;
     for (let i = 0; i < count; i++) {
       const start = keyStart[i]!;
@@ -27,9 +36,17 @@ export class RocksdbBatchFiller {
       if (start === NULL) throw errors.keyMissing({ path, row: i });
       const key = needsEscape(buffer, start, end) ? storedKey(buffer.subarray(start, end)) : staged(this.#key, buffer, start, end);
       const from = valueStart[i]!;
-      if (from === NULL) binding.batch_del(batch, key);
-      else binding.batch_put(batch, key, staged(this.#value, buffer, from, valueEnd[i]!));
+      if (from === NULL) binding.batch_del(handle, key);
+      else binding.batch_put(handle, key, staged(this.#value, buffer, from, valueEnd[i]!));
     }
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.binding.batch_put(this.handle, key, value);
+  }
+
+  clear(): void {
+    this.binding.batch_clear(this.handle);
   }
 }
 

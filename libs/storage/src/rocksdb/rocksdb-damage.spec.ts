@@ -26,7 +26,7 @@ function useDirectory(name: string): void {
 
 async function opened<T>(use: (store: StateStore) => T | Promise<T>): Promise<T> {
   // So small a budget has memtables of 256 KB: the history below is spread over several files, and the log of writes.
-  const backend = await rocksdb({ dir, memoryBudgetBytes: 4 * 1024 * 1024, lockTimeoutMs: 200 }).open(1);
+  const backend = await rocksdb({ dir, memoryBudgetBytes: 6 * 1024 * 1024, lockTimeoutMs: 200 }).open(1);
   try {
     return await use(await backend.open(SCOPE));
   } finally {

@@ -2,8 +2,8 @@ import type { RecordColumns, StateEntry, StateStore, StorePosition, WeirError } 
 import { errors, type StoreAct } from '../errors.js';
 import { checkPosition, decodePosition, encodePosition } from '../store-position.js';
 import { POSITION_KEY, prefixRange, storedKey, storedKeys } from '../stored-key.js';
-import { RocksdbBatchFiller } from './rocksdb-batch.js';
-import type { BatchHandle, DatabaseHandle, IteratorHandle, IteratorPage, RocksdbBinding } from './rocksdb-binding.js';
+import type { RocksdbBatch } from './rocksdb-batch.js';
+import type { DatabaseHandle, IteratorHandle, IteratorPage, RocksdbBinding } from './rocksdb-binding.js';
 import { readFailure, writeFailure } from './rocksdb-failures.js';
 import { RocksdbScan, type ScanSource } from './rocksdb-scan.js';
 
@@ -45,9 +45,7 @@ export class RocksdbStore implements StateStore, ScanSource {
   readonly #db: DatabaseHandle;
   readonly #path: string;
   readonly #released: () => void;
-  readonly #filler = new RocksdbBatchFiller();
-  /** One for all batches: the memory of one that was thrown away would wait for the garbage collector, which cannot see it. */
-  readonly #batch: BatchHandle;
+  readonly #batch: RocksdbBatch;
   readonly #iterators = new Set<IteratorHandle>();
   readonly #forgotten = new FinalizationRegistry<IteratorHandle>((iterator) => this.release(iterator));
   /** Argument of every single get. */
@@ -57,14 +55,15 @@ export class RocksdbStore implements StateStore, ScanSource {
 
   /**
    * @param db open; the store closes it
+   * @param batch empty, as `apply` leaves it; shared with other stores
    * @param released called once, when the database was closed
    */
-  constructor(binding: RocksdbBinding, db: DatabaseHandle, path: string, released: () => void) {
+  constructor(binding: RocksdbBinding, db: DatabaseHandle, batch: RocksdbBatch, path: string, released: () => void) {
     this.#binding = binding;
     this.#db = db;
     this.#path = path;
     this.#released = released;
-    this.#batch = binding.batch_init();
+    this.#batch = batch;
   }
 
   /**
@@ -118,11 +117,11 @@ export class RocksdbStore implements StateStore, ScanSource {
     checkPosition(this.#path, this.#position, position);
     // R2: no await from here on.
     try {
-      this.#filler.fill(this.#binding, this.#batch, changes, this.#path);
-      this.#binding.batch_put(this.#batch, POSITION_KEY, encodePosition(position)); // R1
+      this.#batch.fill(changes, this.#path);
+      this.#batch.put(POSITION_KEY, encodePosition(position)); // R1
       this.#write();
     } finally {
-      this.#binding.batch_clear(this.#batch);
+      this.#batch.clear();
     }
     this.#position = { ...position };
   }
@@ -156,7 +155,7 @@ export class RocksdbStore implements StateStore, ScanSource {
 
   #write(): void {
     try {
-      this.#binding.batch_write(this.#db, this.#batch);
+      this.#binding.batch_write(this.#db, this.#batch.handle);
     } catch (cause) {
       throw this.#fail(writeFailure('writing', this.#path, cause));
     }
