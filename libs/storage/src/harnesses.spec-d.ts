@@ -9,7 +9,7 @@ import { rocksdb } from './rocksdb/rocksdb-backend.js';
 /** Every backend, over a directory of its own, for the suites of state. */
 const BACKENDS: Readonly<Record<string, (dir: string) => StateBackendFactory>> = {
   memory: () => memory(),
-  rocksdb: (dir) => rocksdb({ dir, memoryBudgetBytes: 8 * 1024 * 1024 }),
+  rocksdb: (dir) => rocksdb({ dir, memoryBudgetBytes: 12 * 1024 * 1024 }),
 };
 
 export const HARNESSES: readonly (readonly [name: string, make: () => Promise<StateHarness>])[] = Object.entries(BACKENDS).map(([name, make]) => [
