@@ -1,8 +1,8 @@
 import { SeededRandom } from '@weir/testing';
 import { type FedRecord, sensorId, SensorWalk, type WalkOptions } from './sensor-walk.js';
 
-/** Of a hundred records, so many change a limit. */
-const CHANGES = 0.01;
+/** Part of the records that change a limit, or remove it. */
+const CHANGES = 0.02;
 const TOMBSTONES = 0.25;
 const MOVES = 0.1;
 const SITES = 20;
@@ -17,27 +17,26 @@ export class SiteWalk {
   readonly #random: SeededRandom;
   readonly #readings: SensorWalk;
   readonly #versions: Uint32Array;
+  /** Sensors whose limits change. */
+  readonly #changing: readonly number[];
 
   constructor(
-    private readonly options: WalkOptions,
+    options: WalkOptions,
     private readonly limitsTopic: string,
   ) {
     this.#random = new SeededRandom(options.seed).fork(3);
     this.#readings = new SensorWalk(options);
     this.#versions = new Uint32Array(options.sensors);
     const limited = Array.from({ length: options.sensors }, (_, sensor) => sensor).filter((sensor) => sensor % 4 !== 3);
+    this.#changing = limited.filter((sensor) => sensor % 4 !== 0);
     this.before = limited.map((sensor) => this.#limit(sensor));
   }
 
   next(): FedRecord {
-    return this.#random.chance(CHANGES) ? this.#change() : this.#readings.next();
-  }
-
-  #change(): FedRecord {
-    const sensor = this.#random.between(0, this.options.sensors - 1);
-    if (sensor % 4 === 0 || sensor % 4 === 3) return this.#readings.next();
-    if (this.#random.chance(TOMBSTONES)) return { topic: this.limitsTopic, key: sensorId(sensor), value: null };
-    return this.#limit(sensor);
+    const random = this.#random;
+    if (this.#changing.length === 0 || !random.chance(CHANGES)) return this.#readings.next();
+    const sensor = this.#changing[random.between(0, this.#changing.length - 1)]!;
+    return random.chance(TOMBSTONES) ? { topic: this.limitsTopic, key: sensorId(sensor), value: null } : this.#limit(sensor);
   }
 
   /** The version is hidden behind the tenths of the upper limit. */
