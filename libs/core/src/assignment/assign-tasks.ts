@@ -18,8 +18,9 @@ import { assignStandbys } from './assign-standbys.js';
  * - H1. In the generation that moves a task its owner is no longer told to run it, and its next owner to `await` it. The owner takes a final
  *   checkpoint, closes the task and joins again; the generation after that tells the next owner to `run` it, for nobody has it any more.
  * - H2. An owner that does not give it up in time (it hangs, and goes on with its heartbeats) is not waited for: once the handover timeout
- *   has passed since a replica was first told to await a task, it starts it all the same. Claiming the transactional id fences the former
- *   owner, and its uncommitted epoch is computed again. So the log guards correctness, and H1 only saves work.
+ *   has passed since a replica was first told to await a task, it starts it all the same (between two rounds, D5 in duties.ts). Claiming
+ *   the transactional id fences the former owner, and its uncommitted epoch is computed again. So the log guards correctness, and H1 only
+ *   saves work.
  * - H3. A task that stays is told to run in every generation: nothing stops or waits for it.
  * - H4. A replica goes on to report a task as leaving until it is closed. Meanwhile it counts as held, so that nobody is told to run it,
  *   but not as one that would stay: the generations in between do not call it back, and whoever awaits it goes on to, from the same

@@ -48,6 +48,7 @@ class Replica {
     const due = overdueAt(duties, HANDOVER_MS);
     if (due !== undefined) {
       this.#endWaiting = this.#clock.after(due - this.#clock.monotonic(), () => {
+        if (this.member.state.name !== 'STABLE') return; // D5; the orders of the round are followed by another look
         this.sim.overdue++;
         this.#follow(startOverdue(this.duties, this.#clock.monotonic(), HANDOVER_MS));
         this.member.rejoin();
@@ -161,6 +162,10 @@ describe('a group of replicas that join, leave, are killed and hang, with lost r
       });
     }
     expect(overdue).toBeGreaterThan(0);
+  });
+
+  it.each([1609, 2121])('D5: does not start what is overdue in the midst of a round (seed %d, which found it)', async (seed) => {
+    expect(await play(seed)).toBeGreaterThan(0);
   });
 
   it('replays: the same seed comes to the same orders', async () => {
