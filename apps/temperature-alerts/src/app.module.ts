@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { LogFactory, StateBackendFactory } from '@weir/core';
 import { kafka } from '@weir/kafka';
 import { type ServiceSettings, StreamModule } from '@weir/nest';
-import { memory, rocksdb } from '@weir/storage';
+import { filesystem, memory, rocksdb } from '@weir/storage';
 import { AlertSettings, type AlertServiceSettings } from './service-settings.js';
 import { TemperatureAlertsJob } from './temperature-alerts.job.js';
 
@@ -26,10 +26,12 @@ export class AppModule {
   }
 }
 
-function stateBackend({ stateBackend: kind, stateDir }: ServiceSettings): StateBackendFactory {
+function stateBackend({ stateBackend: kind, stateDir, snapshotDir }: ServiceSettings): StateBackendFactory {
   switch (kind) {
     case 'rocksdb':
       return rocksdb({ dir: stateDir });
+    case 'filesystem':
+      return filesystem({ dir: snapshotDir });
     case 'memory':
       return memory();
   }

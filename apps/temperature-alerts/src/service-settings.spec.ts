@@ -12,6 +12,7 @@ describe('the settings of the service', () => {
       applicationId: 'temperature-alerts',
       stateDir: resolve('./data'),
       stateBackend: 'rocksdb',
+      snapshotDir: resolve('./data/snapshots'),
       host: '127.0.0.1',
       port: 8081,
       checkpointIntervalMs: 500,
@@ -42,11 +43,15 @@ describe('the settings of the service', () => {
     expect(settings.alerts).toEqual({ inputTopic: 'in', outputTopic: 'out', inputPartitioner: 'crc32', threshold: 2.5 });
   });
 
+  it('keep snapshots below the state directory, unless they are to lie elsewhere', () => {
+    expect(settingsFrom({ KAFKA_BROKERS, STATE_BACKEND: 'filesystem', STATE_DIR: '/s' })).toMatchObject({ stateBackend: 'filesystem', snapshotDir: resolve('/s/snapshots') });
+    expect(settingsFrom({ KAFKA_BROKERS, STATE_DIR: '/s', SNAPSHOT_DIR: '/mnt/snapshots' })).toMatchObject({ stateDir: resolve('/s'), snapshotDir: resolve('/mnt/snapshots') });
+  });
+
   it.each([
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
-    [{ STATE_BACKEND: 'disk' }, 'STATE_BACKEND is "disk"; allowed: rocksdb, memory.'],
-    [{ STATE_BACKEND: 'filesystem' }, 'STATE_BACKEND is "filesystem"; allowed: rocksdb, memory (filesystem comes with a later version).'],
+    [{ STATE_BACKEND: 'disk' }, 'STATE_BACKEND is "disk"; allowed: rocksdb, filesystem, memory.'],
     [{ CHECKPOINT_MODE: 'AT_LEAST_ONCE' }, 'CHECKPOINT_MODE is "AT_LEAST_ONCE"; allowed: EXACTLY_ONCE (AT_LEAST_ONCE comes with a later version).'],
     [{ CHECKPOINT_MODE: 'exactly' }, 'CHECKPOINT_MODE is "exactly"; allowed: EXACTLY_ONCE.'],
     [{ INPUT_PARTITIONER: 'md5' }, 'INPUT_PARTITIONER is "md5"; allowed: auto, murmur2, crc32.'],

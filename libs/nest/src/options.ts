@@ -8,7 +8,7 @@ import type { Clock, JobSettings, LogFactory, StateBackendFactory, StateSettings
 export interface StreamModuleOptions extends Omit<JobSettings, 'state'> {
   /** The log that jobs read and write, e.g. `kafka({ brokers })`. */
   readonly log: LogFactory;
-  /** Where state lives, e.g. `rocksdb({ dir })`; with settings of the state: `{ backend: rocksdb({ dir }), cacheEntries: 200_000 }`. */
+  /** Where state lives, `rocksdb({ dir })`, `filesystem({ dir, retained })` or `memory()`; with settings of the state: `{ backend: rocksdb({ dir }), cacheEntries: 200_000 }`. */
   readonly state: StateBackendFactory | StateWithSettings;
   /** Default: the real clock. */
   readonly clock?: Clock | undefined;

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { LogLevel } from '@nestjs/common';
 import { CHECKPOINTING_MODES, type CheckpointingMode } from '@weir/core';
 
@@ -10,7 +10,9 @@ export interface ServiceSettings {
   readonly brokers: readonly string[];
   readonly applicationId: string;
   readonly stateDir: string;
-  readonly stateBackend: 'rocksdb' | 'memory';
+  readonly stateBackend: 'rocksdb' | 'filesystem' | 'memory';
+  /** Where the filesystem backend keeps its snapshots. */
+  readonly snapshotDir: string;
   readonly host: string;
   readonly port: number;
   readonly checkpointIntervalMs: number;
@@ -43,11 +45,13 @@ export class ServiceEnvironment {
 
   /** What every service has. @param applicationId where APPLICATION_ID is not set */
   serviceSettings(applicationId: string): ServiceSettings {
+    const stateDir = resolve(this.read('STATE_DIR') ?? './data');
     return {
       brokers: this.#brokers(),
       applicationId: this.read('APPLICATION_ID') ?? applicationId,
-      stateDir: resolve(this.read('STATE_DIR') ?? './data'),
-      stateBackend: this.oneOf('STATE_BACKEND', ['rocksdb', 'memory'], { filesystem: 'a later version' }),
+      stateDir,
+      stateBackend: this.oneOf('STATE_BACKEND', ['rocksdb', 'filesystem', 'memory']),
+      snapshotDir: resolve(this.read('SNAPSHOT_DIR') ?? join(stateDir, 'snapshots')),
       host: this.read('HOST') ?? '127.0.0.1',
       port: this.whole('PORT', 8081, 0, 65_535),
       checkpointIntervalMs: this.whole('CHECKPOINT_INTERVAL_MS', 500, 10, 600_000),
