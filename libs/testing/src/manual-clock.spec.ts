@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { sleep } from '@weir/core';
 import { ManualClock } from './manual-clock.js';
@@ -158,5 +160,25 @@ describe('ManualClock', () => {
     one.after(0, () => ran.push('one, from the grave'));
     await clock.advance(5);
     expect(ran).toEqual(['one, before', 'other']);
+  });
+});
+
+describe('real work that was given to the clock', () => {
+  it('is waited for: no time passes before it has ended, and what it began (M5)', async () => {
+    const clock = new ManualClock();
+    const seen: string[] = [];
+    clock.after(10, () => {
+      void clock.during(readFile(fileURLToPath(import.meta.url))).then(() => clock.during(readFile(fileURLToPath(import.meta.url)))).then(() => seen.push(`read at ${clock.monotonic()}`));
+    });
+    clock.after(11, () => seen.push('later'));
+    await clock.advance(20);
+    expect(seen).toEqual(['read at 10', 'later']);
+  });
+
+  it('that fails fails its caller alone', async () => {
+    const clock = new ManualClock();
+    const failed = clock.during(readFile('/never/was')).catch((thrown: NodeJS.ErrnoException) => thrown.code);
+    await clock.advance(5);
+    expect([await failed, clock.monotonic()]).toEqual(['ENOENT', 5]);
   });
 });

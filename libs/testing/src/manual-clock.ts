@@ -7,7 +7,7 @@ import { SeededRandom } from './seeded-random.js';
  * ManualClock: a Clock whose time passes only when a spec says so, and whose random numbers and ids come from a seed.
  *
  * It owns simulated time and its timers. It does not own real I/O: a continuation that waits for a file or a socket is not
- * waited for; await such work in the spec itself.
+ * waited for, unless the work was given to `during`.
  *
  * How continuations are drained. Between two timers the clock waits for one turn of Node's event loop (`setImmediate`). Node runs
  * every promise continuation and every `process.nextTick` that is pending, and all that those queue in turn, before the next
@@ -19,6 +19,7 @@ import { SeededRandom } from './seeded-random.js';
  * - M2. While a timer runs, `monotonic()` is its due time. Time stands still until all continuations it caused have settled.
  * - M3. One `advance` runs at a time; others wait for it in the order of their calls.
  * - M4. `monotonic` never goes back; `wall` does only through `setWall`.
+ * - M5. Time stands still while work given to `during` is under way.
  */
 export class ManualClock implements Clock {
   readonly seed: number;
@@ -31,6 +32,7 @@ export class ManualClock implements Clock {
   readonly #random: SeededRandom;
   readonly #idRandom: SeededRandom;
   #ids = 0;
+  readonly #outside = new Set<Promise<unknown>>();
 
   constructor(options: ManualClockOptions = {}) {
     this.seed = options.seed ?? 1;
@@ -72,6 +74,25 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** Lets real work, such as a file's, happen between two timers (M5). Gives what it gives. */
+  during<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => void this.#outside.delete(ended),
+      () => void this.#outside.delete(ended),
+    );
+    this.#outside.add(ended);
+    return work;
+  }
+
+  /** Until nothing is left that could run without time passing (M2, M5). */
+  async #drain(): Promise<void> {
+    await turn();
+    while (this.#outside.size > 0) {
+      await Promise.all(this.#outside);
+      await turn();
+    }
+  }
+
   /** How many timers wait. */
   get pendingTimers(): number {
     return this.#timers.length;
@@ -90,7 +111,7 @@ export class ManualClock implements Clock {
   advance(ms: number): Promise<void> {
     return this.#inTurn(async () => {
       const target = this.#now + Math.max(0, ms);
-      await turn();
+      await this.#drain();
       let atThisInstant = 0;
       for (let timer = this.#timers[0]; timer !== undefined && timer.due <= target; timer = this.#timers[0]) {
         atThisInstant = timer.due > this.#now ? 0 : atThisInstant + 1;
@@ -147,7 +168,7 @@ export class ManualClock implements Clock {
     this.#timers.shift();
     this.#now = Math.max(this.#now, timer.due);
     timer.run();
-    await turn();
+    await this.#drain();
   }
 
   /** M3. A failed advance is its caller's to hear of, and holds up no other. */

@@ -1,4 +1,5 @@
-import { incarnation, type RecordColumns, type StateBackend, type StateBackendFactory, type StateStore, type StorePosition, type StoreScope, taskIndex } from '@weir/core';
+import { incarnation, type RecordColumns, type StateBackend, type StateBackendFactory, type StateSnapshots, type StateStore, type StorePosition, type StoreScope, taskIndex } from '@weir/core';
+import type { ManualClock } from '../manual-clock.js';
 
 /**
  * A backend whose stores were opened beforehand: opening takes real time, which a job on a simulated clock does not have. It dies with the
@@ -12,6 +13,8 @@ export class PreparedBackend {
   constructor(
     private readonly factory: StateBackendFactory,
     private readonly tasks: number,
+    /** Stands still while a snapshot is taken or loaded. */
+    private readonly clock: ManualClock,
   ) {}
 
   /** @param applicationId of the one sub-topology's tasks */
@@ -19,7 +22,9 @@ export class PreparedBackend {
     const backend = await this.factory.open(this.tasks);
     const stores: PreparedStore[] = [];
     for (let task = 0; task < this.tasks; task++) {
-      stores.push(new PreparedStore(await backend.open({ applicationId, incarnation: incarnation(0), subTopology: 0, task: taskIndex(task) })));
+      const scope = { applicationId, incarnation: incarnation(0), subTopology: 0, task: taskIndex(task) };
+      await backend.beforeClaim?.(scope);
+      stores.push(new PreparedStore(await backend.open(scope), this.clock));
     }
     this.#current = { backend, stores };
   }
@@ -35,6 +40,11 @@ export class PreparedBackend {
     return { kind, open: async () => ({ kind, open, destroy, close: async () => undefined }) };
   }
 
+  /** What each store holds now, by the bytes of keys as latin1. */
+  contents(): Map<string, Buffer>[] {
+    return this.#current!.stores.map((store) => new Map([...store.scan(Buffer.alloc(0))].map(({ key, value }) => [key.toString('latin1'), value])));
+  }
+
   async crash(): Promise<void> {
     if (this.#current === undefined) return;
     for (const store of this.#current.stores) await store.die();
@@ -46,7 +56,20 @@ export class PreparedBackend {
 class PreparedStore implements StateStore {
   #alive = true;
 
-  constructor(private readonly store: StateStore) {}
+  readonly snapshots?: StateSnapshots;
+
+  constructor(
+    private readonly store: StateStore,
+    clock: ManualClock,
+  ) {
+    const { snapshots } = store;
+    if (snapshots === undefined) return;
+    const whileAlive = <T>(act: () => Promise<T>): Promise<T> => (this.#alive ? clock.during(act()) : new Promise(() => undefined));
+    this.snapshots = {
+      take: (changes) => whileAlive(() => snapshots.take(changes)),
+      load: (reference, goOn) => whileAlive(() => snapshots.load(reference, goOn)),
+    };
+  }
 
   get position(): StorePosition | undefined {
     return this.store.position;

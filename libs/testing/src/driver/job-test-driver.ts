@@ -4,6 +4,7 @@ import {
   createJob,
   encodeToBuffer,
   incarnation,
+  type Clock,
   type Codec,
   type Job,
   type JobDefinition,
@@ -13,6 +14,7 @@ import {
   type LogFactory,
   PARTITIONERS,
   type RecordHeader,
+  type SnapshotStore,
   type StateBackendFactory,
   type Topic,
 } from '@weir/core';
@@ -21,6 +23,7 @@ import { RecordingTelemetry } from '../recording-telemetry.js';
 import type { ClusterOptions } from '../memory-log/cluster-options.js';
 import { InMemoryCluster } from '../memory-log/in-memory-cluster.js';
 import type { InMemoryLog } from '../memory-log/memory-log.js';
+import { InMemorySnapshots, type SnapshotsConnection } from '../snapshots/in-memory-snapshots.js';
 import { CommittedState, type OneValueDescriptor } from './committed-state.js';
 import { type DiskConnection, SimulatedDisk } from './simulated-disk.js';
 
@@ -41,6 +44,8 @@ export class JobTestDriver {
   readonly clock: ManualClock;
   readonly cluster: InMemoryCluster;
   readonly disk = new SimulatedDisk();
+  /** Outlives processes, as the disk does; for backends that `state` makes on it. */
+  readonly snapshots: InMemorySnapshots;
   readonly telemetry = new RecordingTelemetry();
   readonly #settings: JobSettings;
   /** Offset behind what `read` has given, by topic and partition. */
@@ -55,6 +60,7 @@ export class JobTestDriver {
   ) {
     this.clock = options.clock ?? new ManualClock({ seed: options.seed ?? 1 });
     this.cluster = options.cluster ?? new InMemoryCluster({ clock: this.clock, seed: options.seed ?? 1, ...options.network });
+    this.snapshots = options.snapshots ?? new InMemorySnapshots({ seed: options.seed ?? 1 });
     this.#settings = { applicationId: 'test', ...options.settings };
     for (const [topic, partitions] of Object.entries(options.topics)) {
       if (this.cluster.describeTopic(topic) === undefined) this.cluster.createTopic(topic, partitions);
@@ -224,9 +230,9 @@ export class JobTestDriver {
   #startProcess(): void {
     if (this.#running !== undefined) throw new Error('The job runs already. Call crash() or stop() first.');
     const { name = 'test-job', state = same, log: wrapLog = same } = this.options;
-    const process = new SimulatedProcess(this.clock.process(), this.cluster, this.disk);
+    const process = new SimulatedProcess(this.clock.process(), this.cluster, this.disk, this.snapshots);
     const { clock } = process;
-    const ports = { log: wrapLog(process.log), state: state(process.disk), clock, telemetry: this.telemetry };
+    const ports = { log: wrapLog(process.log), state: state(process.disk, process), clock, telemetry: this.telemetry };
     const job = createJob(name, this.definition, this.#settings, ports);
     this.#running = { job, process };
     job.start();
@@ -270,13 +276,17 @@ export class ProcessKilled extends Error {
 class SimulatedProcess {
   readonly log: LogFactory;
   readonly disk: DiskConnection;
+  readonly snapshots: SnapshotsConnection;
   readonly #clients: InMemoryLog[] = [];
+  #killed = false;
 
   constructor(
     readonly clock: ProcessClock,
     cluster: InMemoryCluster,
     disk: SimulatedDisk,
+    snapshots: InMemorySnapshots,
   ) {
+    this.snapshots = snapshots.connect({ clock, onKill: () => this.kill() });
     this.disk = disk.connect(clock);
     this.log = {
       open: (context) => {
@@ -288,10 +298,12 @@ class SimulatedProcess {
   }
 
   get isAlive(): boolean {
-    return this.#clients.every((client) => client.isAlive);
+    return !this.#killed && this.#clients.every((client) => client.isAlive);
   }
 
   kill(): void {
+    this.#killed = true;
+    this.snapshots.kill();
     for (const client of this.#clients) client.kill();
     this.clock.kill();
     this.disk.kill();
@@ -311,12 +323,19 @@ export interface JobTestOptions {
   /** Delays and chunk sizes of the log; default none, see LIFELIKE. */
   readonly network?: Omit<ClusterOptions, 'clock' | 'seed'>;
   /** Puts something between the job and the simulated disk, or another backend in its place. */
-  readonly state?: (disk: StateBackendFactory) => StateBackendFactory;
+  readonly state?: (disk: StateBackendFactory, process: ProcessPorts) => StateBackendFactory;
   /** Puts something between the job and the log. */
   readonly log?: (log: LogFactory) => LogFactory;
   /** To share them with others. */
   readonly clock?: ManualClock;
   readonly cluster?: InMemoryCluster;
+  readonly snapshots?: InMemorySnapshots;
+}
+
+/** What a backend of one simulated process may need: both die with it. */
+export interface ProcessPorts {
+  readonly clock: Clock;
+  readonly snapshots: SnapshotStore;
 }
 
 export interface PipeOptions {
