@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { clockOf } from '@weir/core';
 import { kafka } from '@weir/kafka';
 import { type ServiceSettings, StreamModule } from '@weir/nest';
-import { memory, rocksdb } from '@weir/storage';
+import { filesystem, memory, rocksdb } from '@weir/storage';
 import { JOB_NAMES } from '../jobs/jobs.js';
 import { importFromRoot } from '../witness/project-root.js';
 import { SABOTAGE_NAMES, type SabotageName } from './sabotage-names.js';
@@ -64,10 +64,10 @@ async function main(): Promise<void> {
   new Logger('Sabotaged').log(`HTTP on ${await app.getUrl()}: sabotage ${process.env['SABOTAGE']}`);
 }
 
-function sabotagedPorts({ brokers, stateBackend, stateDir }: ServiceSettings): Ports {
+function sabotagedPorts({ brokers, stateBackend, stateDir, snapshotDir }: ServiceSettings): Ports {
   const name = SABOTAGE_NAMES.find((each): each is SabotageName => each === process.env['SABOTAGE']);
   if (name === undefined) throw new Error(`SABOTAGE is ${process.env['SABOTAGE']}; allowed: ${SABOTAGE_NAMES.join(', ')}`);
-  const state = stateBackend === 'rocksdb' ? rocksdb({ dir: stateDir }) : memory();
+  const state = { rocksdb: () => rocksdb({ dir: stateDir }), filesystem: () => filesystem({ dir: snapshotDir }), memory: () => memory() }[stateBackend]();
   return sabotage(name, { log: kafka({ brokers }), state }, clockOf(globalThis), String(process.pid));
 }
 
