@@ -73,7 +73,9 @@ export const errors = defineErrors({
     code: 'STATE_INCOMPATIBLE',
     kind: 'invalid',
     message: (c: { changelog: string; problem: string }) => `The state in ${c.changelog} does not fit the job: ${c.problem}.`,
-    advice: 'Bring the former definition back, or start anew with another applicationId; migrations start from a savepoint.',
+    advice:
+      'Bring the former definition back (parts of a job between shuffles are numbered in the order of their first sources: define new ones last), ' +
+      'or start anew with another applicationId; migrations start from a savepoint.',
     example: { changelog: 'app-0-0-changelog-2', problem: 'state "last" of operator "jump" was float64 and is declared json' },
   }),
   stateWithoutOffsets: error({

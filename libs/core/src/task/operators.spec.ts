@@ -54,6 +54,14 @@ describe('values', () => {
     expect(rig.out).toEqual(['out-0 k=A', 'out-0 l=b']);
   });
 
+  it('come twice where a stream is united with itself', () => {
+    const rig = new PipelineRig((streams) => {
+      const input = streams.source('in', IN);
+      input.union(input).sink('out', OUT);
+    }, ONE);
+    expect(rig.feed([{ value: 'a' }, { value: 'b' }]).values).toEqual(['a', 'a', 'b', 'b']);
+  });
+
   it('that are null stay null, as do keys: tombstones and records without a key pass as they are', () => {
     const seen: unknown[] = [];
     const rig = new PipelineRig(
