@@ -260,6 +260,19 @@ describe('K3: freeze', () => {
 });
 
 describe('K4: the number of entries', () => {
+  it('goes down by keys of long ago, not by those that came since the hand of the clock set out', () => {
+    const rig = new Rig(3, utf8);
+    rig.batch(['a', 'b', 'c']);
+    rig.batch(['a', 'b', 'c']);
+    rig.batch(['seen once']);
+    rig.batch(['new']);
+    rig.store.reads.length = 0;
+    rig.batch(['new', 'b', 'c']);
+    expect(rig.store.reads).toEqual([]);
+    rig.batch(['a']);
+    expect(rig.store.reads).toHaveLength(1);
+  });
+
   it('stays within the limit where everything is clean', () => {
     const rig = new Rig(3, utf8);
     for (let i = 0; i < 50; i++) {

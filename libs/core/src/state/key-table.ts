@@ -9,6 +9,7 @@ import { CollectionCell, REMOVED } from './collection-cell.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { Sequence } from './sequence.js';
 import { writeStoredKey, writeSubKey } from './stored-key.js';
+import { inStoredOrder } from './stored-order.js';
 import { decodeStateValue, encodeStateValue, type TableState, Timed } from './table-state.js';
 
 /**
@@ -43,6 +44,8 @@ import { decodeStateValue, encodeStateValue, type TableState, Timed } from './ta
 export class KeyTable<K = unknown> {
   readonly #entries = new Map<unknown, KeyEntry<K>>();
   readonly #states: TableState[] = [];
+  /** Ordinals of those that are read when a key enters the table, by state id. */
+  readonly #read: number[] = [];
   readonly #scratch = new ByteWriter(64);
   #missing: KeyEntry<K>[] = [];
   #dirty: KeyEntry<K>[] = [];
@@ -57,6 +60,8 @@ export class KeyTable<K = unknown> {
   #frozen = 0;
   #applied = 0;
   #hand: IterableIterator<KeyEntry<K>> | undefined;
+  /** Entries that the hand has yet to pass on its lap. */
+  #lap = 0;
   /** The entry of the record that is processed; undefined between records. */
   current: KeyEntry<K> | undefined;
   /** Counts freezes and applications: between two of them what a running iteration reads does not change under it. */
@@ -104,7 +109,10 @@ export class KeyTable<K = unknown> {
       this.#sweep ??= new ExpirySweep(this, this.options.maxParallelism);
       this.#sweep.watch(state, this.#states.length);
     }
-    return this.#states.push(state) - 1;
+    const ordinal = this.#states.push(state) - 1;
+    if (state.isCollection !== true) this.#read.push(ordinal);
+    this.#read.sort((a, b) => this.#states[a]!.stateId - this.#states[b]!.stateId);
+    return ordinal;
   }
 
   get stateCount(): number {
@@ -165,21 +173,28 @@ export class KeyTable<K = unknown> {
     const missing = this.#missing;
     if (missing.length === 0) return;
     this.#missing = [];
-    const reads: { entry: KeyEntry<K>; ordinal: number; key: Buffer }[] = [];
-    for (const entry of missing) {
-      this.#states.forEach((state, ordinal) => {
-        if (state.isCollection !== true) reads.push({ entry, ordinal, key: this.storedKey(entry, state) });
-      });
-    }
+    const reads = this.#readsOf(inStoredOrder(missing));
     if (reads.length === 0) return;
-    reads.sort((a, b) => Buffer.compare(a.key, b.key));
-    const values = store.getMany(reads.map((read) => read.key));
+    const values = store.getMany(reads.map(({ key }) => key));
     for (let i = 0; i < reads.length; i++) {
       const value = values[i];
       if (value === undefined) continue;
       const { entry, ordinal } = reads[i]!;
       this.#load(entry, ordinal, decodeStateValue(this.#states[ordinal]!, value));
     }
+  }
+
+  /** Stored keys sort by key group, then by state. @param missing sorted */
+  #readsOf(missing: readonly KeyEntry<K>[]): StoredRead<K>[] {
+    const reads: StoredRead<K>[] = [];
+    for (let from = 0, to = 0; from < missing.length; from = to) {
+      const { keyGroup } = missing[from]!;
+      while (missing[to]?.keyGroup === keyGroup) to++;
+      for (const ordinal of this.#read) {
+        for (let i = from; i < to; i++) reads.push({ entry: missing[i]!, ordinal, key: this.storedKey(missing[i]!, this.#states[ordinal]!) });
+      }
+    }
+    return reads;
   }
 
   /** A value from a time without TTL counts as written now, and is written with that time, or it would be new at every restart. */
@@ -361,16 +376,27 @@ export class KeyTable<K = unknown> {
     for (const value of entry.values) if (value instanceof CollectionCell) this.#cached -= value.dropCache();
   }
 
-  /** A Map's iterator is live: it shows entries added behind it, and skips deleted ones. */
+  /**
+   * A Map's iterator is live: it skips deleted entries, and would go on to those added during its lap. It must not: the hand would follow the
+   * tail for ever, drop each new key at once, and never come back to the old ones that nobody uses.
+   */
   #nextEntry(): KeyEntry<K> | undefined {
-    for (let turn = 0; turn < 2; turn++) {
-      this.#hand ??= this.#entries.values();
-      const next = this.#hand.next();
-      if (next.done !== true) return next.value;
-      this.#hand = undefined;
+    if (this.#lap <= 0) this.#hand = undefined;
+    if (this.#hand === undefined) {
+      this.#hand = this.#entries.values();
+      this.#lap = this.#entries.size;
     }
-    return undefined;
+    this.#lap--;
+    const next = this.#hand.next();
+    return next.done === true ? undefined : next.value;
   }
+}
+
+/** One key of a multi-get, and whose value it gives. */
+interface StoredRead<K> {
+  readonly entry: KeyEntry<K>;
+  readonly ordinal: number;
+  readonly key: Buffer;
 }
 
 export interface KeyTableOptions<K> {
