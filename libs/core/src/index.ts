@@ -37,6 +37,7 @@ export * from './state/stored-value.js';
 export * from './topology/co-functions.js';
 export * from './topology/functions.js';
 export * from './topology/metrics.js';
+export * from './topology/record-view.js';
 export * from './topology/topic.js';
 export * from './state/operator-state.js';
 export type { TimerService } from './state/timer-service.js';

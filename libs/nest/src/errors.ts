@@ -230,14 +230,6 @@ export const nestErrors = defineErrors({
     advice: 'Take out what is to be kept while the handler runs.',
     example: { handler: 'TemperatureController.onReading', asked: 'key' },
   }),
-  recordLost: error({
-    code: 'NEST_RECORD_LOST',
-    kind: 'internal',
-    message: (c: { topic: string; problem: string }) =>
-      `The record that a handler of the topic ${c.topic} is to see is not known: it was called ${c.problem}.`,
-    advice: 'Please report this as a fault of Weir.',
-    example: { topic: 'sensor-readings', problem: '9 times for a chunk of 8 records' },
-  }),
   startAfterStop: error({
     code: 'NEST_START_AFTER_STOP',
     kind: 'invalid',

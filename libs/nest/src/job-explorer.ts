@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { JobDefinition, LogFactory } from '@weir/core';
+import type { JobDefinition } from '@weir/core';
 import { describeValue } from './describe-value.js';
 import { nestErrors } from './errors.js';
 import { decoratedClasses, streamJobOptions } from './stream-job.decorator.js';
@@ -13,8 +13,6 @@ export interface FoundJob {
   readonly className: string;
   readonly definition: JobDefinition;
   readonly moduleRef: ModuleRef;
-  /** Puts something between the job and its log. */
-  readonly aroundLog?: (log: LogFactory) => LogFactory;
 }
 
 export interface Exploration {

@@ -177,13 +177,12 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
 
   #handlersJob(definition: HandlerJob): FoundJob {
     const { handlers: options } = this.#options;
-    return { options, className: 'the handlers', definition, moduleRef: this.#moduleRef, aroundLog: (log) => definition.around(log) };
+    return { options, className: 'the handlers', definition, moduleRef: this.#moduleRef };
   }
 
   async #make(found: FoundJob, settings: JobSettings): Promise<Job> {
     const scope = new InjectionScope(found.options.name, found.moduleRef);
-    const ports = found.aroundLog === undefined ? this.#ports : { ...this.#ports, log: found.aroundLog(this.#ports.log) };
-    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, ports);
+    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, this.#ports);
     await scope.resolve();
     return job;
   }

@@ -131,6 +131,7 @@ export class FunctionOperators {
       parallelism: plan.parallelism,
       attempt,
       timestamp: () => context.timestamp,
+      record: context,
       metrics,
       operatorState: (descriptor) => states.list(descriptor),
       output: ({ id }, value) => this.#toSideOutput(node, id, value),

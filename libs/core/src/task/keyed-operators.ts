@@ -84,7 +84,7 @@ export class KeyGather {
 function keyOf(node: KeyByNode, value: unknown, context: RecordContext): unknown {
   let key: unknown;
   try {
-    key = node.selector(value);
+    key = node.selector(value, context);
   } catch (thrown) {
     throw functionFailed(thrown, node.name, context);
   }

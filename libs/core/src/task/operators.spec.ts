@@ -4,7 +4,8 @@ import { thrownBy } from '../errors/thrown-by.spec-d.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { PARTITIONERS } from '../model/partitioner.js';
 import type { RecordColumns } from '../model/record-columns.js';
-import { type Collector, type OperatorContext, OutputTag, ProcessFunction } from '../topology/functions.js';
+import { type Collector, type KeyedContext, KeyedFlatMap, type OperatorContext, OutputTag, ProcessFunction } from '../topology/functions.js';
+import type { RecordView } from '../topology/record-view.js';
 import { type Topic, topic } from '../topology/topic.js';
 import { EpochEffects } from './epoch-effects.js';
 import { BY_KEY, IN, lyingIn, ONE, OUT, PipelineRig, WALL } from './pipeline-rig.spec-d.js';
@@ -144,6 +145,37 @@ describe('the record that a value came from', () => {
     ]);
     expect([...records.timestamp.subarray(0, 3)]).toEqual([5, 6, 7]);
     expect([0, 1, 2].map((row) => records.headersEnd[row]! - records.headersStart[row]!)).toEqual([0, 2, 0]);
+  });
+
+  it('may be looked at by every function: place, time, key and headers', () => {
+    const seen: unknown[] = [];
+    const look = (record: RecordView): void => {
+      const headers = record.headers().map(({ key, value }) => [key, String(value)]);
+      seen.push([record.topic, record.partition, record.offset, record.timestamp, record.keyAs(utf8), record.keyBytes()?.toString(), headers]);
+    };
+    class Looking extends KeyedFlatMap<string, string, string> {
+      #context!: KeyedContext<string>;
+      override open(context: KeyedContext<string>): void {
+        this.#context = context;
+      }
+      override flatMap(_text: string, _out: Collector<string>): void {
+        look(this.#context.record);
+      }
+    }
+    const rig = new PipelineRig((streams) => {
+      streams
+        .source('in', IN)
+        .map((text, record) => (look(record), text))
+        .filter((_text, record) => (look(record), true))
+        .flatMap<string>((text, out, record) => (look(record), out.collect(text)))
+        .keyBy(utf8, (_text, record) => (look(record), record.keyAs(utf8) ?? 'none'), lyingIn(2))
+        .flatMap('looking', () => new Looking());
+    });
+    rig.feed([{ key: 'k', value: 'a', timestamp: 5, headers: Buffer.from('026b0276', 'hex'), offset: 7 }, { value: 'b', timestamp: 6, offset: 8 }], 'in', 2);
+    const first = ['in', 2, 7, 5, 'k', 'k', [['k', 'v']]];
+    const second = ['in', 2, 8, 6, null, undefined, []];
+    const of = (each: unknown): unknown[] => Array.from({ length: 4 }, () => each);
+    expect(seen).toEqual([...of(first), ...of(second), first, second]);
   });
 
   it('gives its key to outputs behind process, side outputs and unions of them, too', () => {

@@ -7,6 +7,7 @@ import { NULL, type RecordWriter } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
 import type { Collector } from '../topology/functions.js';
 import type { SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
+import type { RecordView } from '../topology/record-view.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
 
@@ -92,7 +93,7 @@ export class StatelessOperator implements Receiver {
     fn: StatelessFunction,
     next: Receiver,
   ) {
-    this.#run = fn.type === 'entries' ? entriesOf(name, context, next) : runOf(fn, next);
+    this.#run = fn.type === 'entries' ? entriesOf(name, context, next) : runOf(fn, context, next);
   }
 
   receive(value: unknown): void {
@@ -112,17 +113,17 @@ function entriesOf(operator: string, context: RecordContext, next: Receiver): (v
   };
 }
 
-function runOf(fn: Exclude<StatelessFunction, { type: 'entries' }>, next: Receiver): (value: unknown) => void {
+function runOf(fn: Exclude<StatelessFunction, { type: 'entries' }>, record: RecordView, next: Receiver): (value: unknown) => void {
   const out: Collector<unknown> = { collect: (result) => next.receive(result) };
   switch (fn.type) {
     case 'map':
-      return (value) => next.receive(fn.map(value));
+      return (value) => next.receive(fn.map(value, record));
     case 'filter':
       return (value) => {
-        if (fn.filter(value)) next.receive(value);
+        if (fn.filter(value, record)) next.receive(value);
       };
     case 'flatMap':
-      return (value) => fn.flatMap(value, out);
+      return (value) => fn.flatMap(value, out, record);
   }
 }
 

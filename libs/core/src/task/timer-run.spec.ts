@@ -5,6 +5,8 @@ import type { JobDefinition } from '../job/job-definition.js';
 import { type Collector, type KeyedContext, KeyedFlatMap, KeyedProcess } from '../topology/functions.js';
 import { IN, lyingIn, ONE, OUT, PipelineRig } from './pipeline-rig.spec-d.js';
 
+const seen: unknown[] = [];
+
 /** Sets a timer for each `k5` at 5, and puts out what fires. */
 class Alarm extends KeyedProcess<string, string, string> {
   #context!: KeyedContext<string>;
@@ -16,6 +18,8 @@ class Alarm extends KeyedProcess<string, string, string> {
   }
   override onTimer(at: number, out: Collector<string>): void {
     if (at === 13) throw new Error('unlucky');
+    const { record } = this.#context;
+    seen.push([record.topic, record.partition, record.timestamp, record.keyBytes(), record.keyAs(utf8), record.headers()]);
     out.collect(`${this.#context.currentKey()}${at}`);
   }
 }
@@ -37,6 +41,14 @@ describe('timers that are due', () => {
     rig.pipeline.fireTimers(10, rig.store);
     const { records } = rig.effects.outputAppends()[0]!;
     expect([rig.values, [...records.timestamp.subarray(0, 3)]]).toEqual([['b5', 'a6', 'a7'], [5, 6, 7]]);
+  });
+
+  it('are records without key and headers to those that look at them', () => {
+    seen.length = 0;
+    const rig = new PipelineRig(alarms, ONE);
+    rig.feed([{ value: 'a7', key: 'k', headers: Buffer.from('026b0476', 'hex') }]);
+    rig.pipeline.fireTimers(10, rig.store);
+    expect(seen).toEqual([['timers of alarm', -1, 7, null, null, []]]);
   });
 
   it('fire as many as are allowed at once, and the others at the next call', () => {

@@ -1,4 +1,4 @@
-import { RecordColumns } from '../model/record-columns.js';
+import { NULL, RecordColumns } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
 import type { KeyTable } from '../state/key-table.js';
 import type { KeyedTimers } from '../state/timer-service.js';
@@ -33,6 +33,7 @@ export class TimerRun {
     const columns = this.#columns;
     columns.reserve(due.length);
     columns.count = due.length;
+    columns.keyStart.fill(NULL, 0, due.length);
     context.enterTimer(this.timers.operator, columns);
     const entries = due.map(({ key }) => table.resolveBytes(key));
     table.loadMissing(store);

@@ -24,6 +24,7 @@ class Keys {
       parallelism: 1,
       attempt: 0,
       timestamp: () => 0,
+      record: { topic: 'in', partition: 0, offset: 0, timestamp: 0, keyAs: unused, keyBytes: unused, headers: unused },
       metrics: { counter: unused, gauge: unused, histogram: unused, meter: unused },
       currentKey: () => this.key,
       timerService: { currentProcessingTime: unused, registerProcessingTimeTimer: unused, deleteProcessingTimeTimer: unused },

@@ -13,6 +13,7 @@ import type { BroadcastState, BroadcastStateDescriptor, OperatorListDescriptor, 
 import type { TimerService } from '../state/timer-service.js';
 import type { ValueState } from '../state/value-state.js';
 import type { MetricGroup } from './metrics.js';
+import type { RecordView } from './record-view.js';
 
 /** Takes what a function gives out. `collect` hands the value on at once, before it returns. */
 export interface Collector<T> {
@@ -30,6 +31,8 @@ export interface RuntimeContext {
   readonly attempt: number;
   /** Time of the record that is processed, in milliseconds since the epoch; of a timer, the time that it was set to. */
   timestamp(): number;
+  /** The record that is processed. */
+  readonly record: RecordView;
   /** Metrics of this operator in this task; register them in `open`. */
   readonly metrics: MetricGroup;
 }

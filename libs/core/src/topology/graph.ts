@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import type { CoFunction, KeyedCoFunction } from './co-functions.js';
 import type { Collector, KeyedBroadcastProcess, KeyedFunction, ProcessFunction } from './functions.js';
+import type { RecordView } from './record-view.js';
 import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
 
 /**
@@ -41,9 +42,9 @@ export interface StatelessNode extends NodeBase {
 }
 
 export type StatelessFunction =
-  | { readonly type: 'map'; readonly map: (value: unknown) => unknown }
-  | { readonly type: 'filter'; readonly filter: (value: unknown) => boolean }
-  | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>) => void }
+  | { readonly type: 'map'; readonly map: (value: unknown, record: RecordView) => unknown }
+  | { readonly type: 'filter'; readonly filter: (value: unknown, record: RecordView) => boolean }
+  | { readonly type: 'flatMap'; readonly flatMap: (value: unknown, out: Collector<unknown>, record: RecordView) => void }
   | { readonly type: 'entries' };
 
 /** A rich function on a stream without keys. */
@@ -105,7 +106,7 @@ export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy';
   readonly input: Node;
   readonly keyCodec: Codec<unknown>;
-  readonly selector: (value: unknown) => unknown;
+  readonly selector: (value: unknown, record: RecordView) => unknown;
   readonly distribution: Distribution;
 }
 

@@ -29,6 +29,7 @@ import {
   type StatelessFunction,
 } from './graph.js';
 import { checkGraph } from './graph-checks.js';
+import type { RecordView } from './record-view.js';
 import type { KeyByOptions, SourceOptions, Topic, TopicTaking } from './topic.js';
 
 /** What a job definition builds its streams with. */
@@ -50,19 +51,20 @@ export class Stream<K, V> {
     protected readonly node: Node,
   ) {}
 
-  map<R>(map: (value: V) => R): Stream<K, R> {
-    return this.#stateless({ type: 'map', map: map as (value: unknown) => unknown });
+  /** One value for each; the record that it came from may be looked at, likewise below. */
+  map<R>(map: (value: V, record: RecordView) => R): Stream<K, R> {
+    return this.#stateless({ type: 'map', map: map as (value: unknown, record: RecordView) => unknown });
   }
 
-  filter<S extends V>(filter: (value: V) => value is S): Stream<K, S>;
-  filter(filter: (value: V) => boolean): Stream<K, V>;
-  filter(filter: (value: V) => boolean): Stream<K, V> {
-    return this.#stateless({ type: 'filter', filter: filter as (value: unknown) => boolean });
+  filter<S extends V>(filter: (value: V, record: RecordView) => value is S): Stream<K, S>;
+  filter(filter: (value: V, record: RecordView) => boolean): Stream<K, V>;
+  filter(filter: (value: V, record: RecordView) => boolean): Stream<K, V> {
+    return this.#stateless({ type: 'filter', filter: filter as (value: unknown, record: RecordView) => boolean });
   }
 
   /** Any number of values for each one. */
-  flatMap<R>(flatMap: (value: V, out: Collector<R>) => void): Stream<K, R> {
-    return this.#stateless({ type: 'flatMap', flatMap: flatMap as (value: unknown, out: Collector<unknown>) => void });
+  flatMap<R>(flatMap: (value: V, out: Collector<R>, record: RecordView) => void): Stream<K, R> {
+    return this.#stateless({ type: 'flatMap', flatMap: flatMap as (value: unknown, out: Collector<unknown>, record: RecordView) => void });
   }
 
   /**
@@ -80,11 +82,11 @@ export class Stream<K, V> {
   /**
    * Keys the stream: each key's records go to one task, which keeps state for it. They travel through an internal topic, unless the
    * topic that they come from is declared `alreadyPartitioned` by this key.
-   * @param selector the key of a value; null and undefined are errors
+   * @param selector the key of a value, and of its record if need be; null and undefined are errors
    * @throws WeirError `invalid` if a shuffle has no codec for the stream's values
    */
-  keyBy<K2>(codec: Codec<K2>, selector: (value: V) => K2, options: KeyByOptions<V> = {}): KeyedStream<K2, V> {
-    return this.builder.keyBy(this.node, codec, selector as (value: unknown) => unknown, options as KeyByOptions);
+  keyBy<K2>(codec: Codec<K2>, selector: (value: V, record: RecordView) => K2, options: KeyByOptions<V> = {}): KeyedStream<K2, V> {
+    return this.builder.keyBy(this.node, codec, selector as (value: unknown, record: RecordView) => unknown, options as KeyByOptions);
   }
 
   /** This stream and others as one; each keeps its order, and nothing is said of the order between them. */
@@ -324,7 +326,7 @@ export class GraphBuilder implements StreamBuilder {
     return new Stream(this, node);
   }
 
-  keyBy<K, V>(input: Node, codec: Codec<K>, selector: (value: unknown) => unknown, options: KeyByOptions): KeyedStream<K, V> {
+  keyBy<K, V>(input: Node, codec: Codec<K>, selector: (value: unknown, record: RecordView) => unknown, options: KeyByOptions): KeyedStream<K, V> {
     const name = options.name ?? (options.alreadyPartitioned === undefined ? `shuffle-${this.#shuffles++}` : undefined);
     const distribution = this.#distributionOf(input, options);
     const node = this.add((id) => ({ kind: 'keyBy', id, name: name ?? `keyBy-${id}`, input, keyCodec: codec, selector, distribution }));

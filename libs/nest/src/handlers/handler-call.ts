@@ -1,10 +1,9 @@
 import { isWeirError } from '@weir/core';
-import type { Collector } from '@weir/core';
+import type { Collector, RecordView } from '@weir/core';
 import { nestErrors } from '../errors.js';
 import type { FoundHandler } from './found-handler.js';
 import type { HandlerParameter } from './nest-metadata.js';
-import type { RecordTap } from './record-tap.js';
-import { NO_ROW, StreamContext } from './stream-context.js';
+import { StreamContext } from './stream-context.js';
 import type { ContextSource } from './stream-context.js';
 
 /**
@@ -17,16 +16,14 @@ import type { ContextSource } from './stream-context.js';
  */
 export class HandlerCall {
   readonly #handler: FoundHandler;
-  readonly #tap: RecordTap;
   readonly #source: ContextSource;
   readonly #fill: readonly ((value: unknown) => unknown)[];
   /** Filled anew for each call: a record costs no list. */
   readonly #arguments: unknown[];
 
-  constructor(handler: FoundHandler, tap: RecordTap, how: Pick<ContextSource, 'keyOf' | 'states'>) {
+  constructor(handler: FoundHandler, how: Pick<ContextSource, 'keyOf' | 'states'>) {
     this.#handler = handler;
-    this.#tap = tap;
-    this.#source = { ...how, handler: handler.name, tap, row: NO_ROW };
+    this.#source = { ...how, handler: handler.name, record: undefined };
     const context = new StreamContext(this.#source);
     const { parameters } = handler;
     const count = Math.max(-1, ...parameters.map(({ index }) => index)) + 1;
@@ -34,48 +31,50 @@ export class HandlerCall {
     this.#arguments = new Array<unknown>(count).fill(undefined);
   }
 
-  /** @param row of the chunk at hand. @throws WeirError `data` NEST_HANDLER_FAILED; `invalid` NEST_HANDLER_RESULT */
-  run(row: number, value: unknown, out: Collector<unknown>): void {
-    const result = this.#result(row, value);
+  /** @throws WeirError `data` NEST_HANDLER_FAILED; `invalid` NEST_HANDLER_RESULT */
+  run(record: RecordView, value: unknown, out: Collector<unknown>): void {
+    const result = this.#result(record, value);
     if (result === undefined) return;
-    this.#mustBeSendable(result, row);
+    this.#mustBeSendable(result, record);
     if (!Array.isArray(result)) out.collect(result);
     else for (const each of result) out.collect(each);
   }
 
-  #result(row: number, value: unknown): unknown {
+  #result(record: RecordView, value: unknown): unknown {
     const args = this.#arguments;
     for (let i = 0; i < args.length; i++) args[i] = this.#fill[i]!(value);
-    this.#source.row = row;
+    this.#source.record = record;
     try {
       return Reflect.apply(this.#handler.method, this.#handler.instance, args);
     } catch (thrown) {
       if (isWeirError(thrown)) throw thrown;
       const problem = thrown instanceof Error ? thrown.message : String(thrown);
-      throw nestErrors.handlerFailed({ handler: this.#handler.name, ...this.#place(row), problem }, thrown);
+      throw nestErrors.handlerFailed({ handler: this.#handler.name, ...placeOf(record), problem }, thrown);
     } finally {
-      this.#source.row = NO_ROW;
+      this.#source.record = undefined;
     }
   }
 
-  #mustBeSendable(result: unknown, row: number): void {
+  #mustBeSendable(result: unknown, record: RecordView): void {
     if (this.#handler.options.to === undefined) {
-      throw this.#refuse(row, 'a value, and it names no topic for it', 'Name one by `to` of @StreamHandler, or return nothing.');
+      throw this.#refuse(record, 'a value, and it names no topic for it', 'Name one by `to` of @StreamHandler, or return nothing.');
     }
     if (typeof result !== 'object' || result === null) return;
-    if (isFunction(result, 'then')) throw this.#refuse(row, 'a promise', ASYNC_ADVICE);
-    if (isFunction(result, 'subscribe')) throw this.#refuse(row, 'an Observable', ASYNC_ADVICE);
+    if (isFunction(result, 'then')) throw this.#refuse(record, 'a promise', ASYNC_ADVICE);
+    if (isFunction(result, 'subscribe')) throw this.#refuse(record, 'an Observable', ASYNC_ADVICE);
   }
 
-  #refuse(row: number, problem: string, advice: string): Error {
-    return nestErrors.handlerResult({ handler: this.#handler.name, ...this.#place(row), problem, advice });
-  }
-
-  #place(row: number): { readonly topic: string; readonly partition: number; readonly offset: number } {
-    const { topic, partition, columns } = this.#tap;
-    return { topic, partition, offset: columns.offset[row]! };
+  #refuse(record: RecordView, problem: string, advice: string): Error {
+    return nestErrors.handlerResult({ handler: this.#handler.name, ...placeOf(record), problem, advice });
   }
 }
+
+/** Where a record lies, for messages. */
+export const placeOf = ({ topic, partition, offset }: RecordView): { readonly topic: string; readonly partition: number; readonly offset: number } => ({
+  topic,
+  partition,
+  offset,
+});
 
 export const ASYNC_ADVICE =
   'Handlers run synchronously within the transaction of their task. Keep what waits for I/O on a transport that awaits its handlers, ' +

@@ -1,10 +1,9 @@
-import { KeyedFlatMap, NULL, topic } from '@weir/core';
-import type { Codec, Collector, JobDefinition, KeyedContext, LogFactory, Stream, StreamBuilder } from '@weir/core';
+import { KeyedFlatMap, topic } from '@weir/core';
+import type { Codec, Collector, JobDefinition, KeyedContext, RecordView, Stream, StreamBuilder } from '@weir/core';
 import { nestErrors } from '../errors.js';
 import { isKeyed } from './found-handler.js';
 import type { FoundHandler } from './found-handler.js';
-import { HandlerCall } from './handler-call.js';
-import { RecordTap, RowCursor } from './record-tap.js';
+import { HandlerCall, placeOf } from './handler-call.js';
 
 /**
  * HandlerJob: the one job that runs all handlers of an application, built on core's streams. Per topic, in the order in which Nest has
@@ -19,17 +18,11 @@ import { RecordTap, RowCursor } from './record-tap.js';
  */
 export class HandlerJob implements JobDefinition {
   readonly #handlers: readonly FoundHandler[];
-  readonly #tap = new RecordTap();
 
   /** @throws WeirError `invalid` NEST_HANDLERS_DIFFER */
   constructor(handlers: readonly FoundHandler[]) {
     this.#handlers = handlers;
     for (const group of this.#byTopic().values()) mustAgree(group);
-  }
-
-  /** What the job must be given as its log. */
-  around(log: LogFactory): LogFactory {
-    return this.#tap.around(log);
   }
 
   define(streams: StreamBuilder): void {
@@ -47,12 +40,16 @@ export class HandlerJob implements JobDefinition {
     const source = streams.source(name, topic(name, { key, value }), { start: start ?? 'earliest' });
     const keyed = handlers.filter(isKeyed);
     if (keyed.length > 0) {
-      const keys = new RecordKeys(this.#tap, name, key, keyed);
       const { partitioner } = keyed[0]!.options;
-      const stream = source.keyBy(key, () => keys.next(), { alreadyPartitioned: { partitioner: partitioner ?? 'auto' } });
-      for (const handler of keyed) sinkOf(handler, stream.flatMap(handler.name, () => new KeyedHandler(handler, this.#tap)));
+      const keyOfRecord = (_value: unknown, record: RecordView): unknown => {
+        const found = keyOf(record, key);
+        if (found === null) throw nestErrors.keyMissing({ handlers: keyed.map((handler) => handler.name), ...placeOf(record) });
+        return found;
+      };
+      const stream = source.keyBy(key, keyOfRecord, { alreadyPartitioned: { partitioner: partitioner ?? 'auto' } });
+      for (const handler of keyed) sinkOf(handler, stream.flatMap(handler.name, () => new KeyedHandler(handler)));
     }
-    for (const handler of handlers) if (!isKeyed(handler)) sinkOf(handler, source.flatMap(statelessCalls(handler, this.#tap)));
+    for (const handler of handlers) if (!isKeyed(handler)) sinkOf(handler, source.flatMap(statelessCalls(handler)));
   }
 }
 
@@ -64,82 +61,41 @@ function sinkOf(handler: FoundHandler, results: Stream<unknown, unknown>): void 
 /** One task's calls of a handler with state. */
 class KeyedHandler extends KeyedFlatMap<unknown, unknown, unknown> {
   readonly #handler: FoundHandler;
-  readonly #tap: RecordTap;
-  readonly #cursor: RowCursor;
-  #context!: KeyedContext;
+  #record!: RecordView;
   #call!: HandlerCall;
 
-  constructor(handler: FoundHandler, tap: RecordTap) {
+  constructor(handler: FoundHandler) {
     super();
     this.#handler = handler;
-    this.#tap = tap;
-    this.#cursor = new RowCursor(tap, handler.topic);
   }
 
   override open(context: KeyedContext): void {
-    this.#context = context;
+    this.#record = context.record;
     const { options } = this.#handler;
     // Whatever kinds of state core knows pass through: the descriptor says which it is.
     const states = new Map<object, unknown>((options.state ?? []).map((descriptor) => [descriptor, context.state(descriptor as never)]));
-    this.#call = new HandlerCall(this.#handler, this.#tap, { states, keyOf: () => context.currentKey() });
+    this.#call = new HandlerCall(this.#handler, { states, keyOf: () => context.currentKey() });
   }
 
   override flatMap(value: unknown, out: Collector<unknown>): void {
-    const row = this.#cursor.next();
-    const { topic: name, columns } = this.#tap;
-    if (columns.timestamp[row] !== this.#context.timestamp()) {
-      const problem = `for a record of time ${this.#context.timestamp()}, not ${columns.timestamp[row]}`;
-      throw nestErrors.recordLost({ topic: name, problem });
-    }
-    this.#call.run(row, value, out);
+    this.#call.run(this.#record, value, out);
   }
 }
 
 /** The calls of a handler without state, for all tasks: they take turns. */
-function statelessCalls(handler: FoundHandler, tap: RecordTap): (value: unknown, out: Collector<unknown>) => void {
-  const cursor = new RowCursor(tap, handler.topic);
-  const keys = new RecordKeys(tap, handler.topic, handler.options.key, [handler]);
-  const call = new HandlerCall(handler, tap, { states: new Map(), keyOf: (row) => keys.at(row) });
-  return (value, out) => call.run(cursor.next(), value, out);
+function statelessCalls(handler: FoundHandler): (value: unknown, out: Collector<unknown>, record: RecordView) => void {
+  const call = new HandlerCall(handler, { states: new Map(), keyOf: (record) => keyOf(record, handler.options.key) });
+  return (value, out, record) => call.run(record, value, out);
 }
 
-/** The keys of the records of a topic, decoded. */
-class RecordKeys {
-  readonly #cursor: RowCursor;
-
-  constructor(
-    private readonly tap: RecordTap,
-    private readonly topic: string,
-    private readonly codec: Codec<unknown>,
-    private readonly handlers: readonly FoundHandler[],
-  ) {
-    this.#cursor = new RowCursor(tap, topic);
-  }
-
-  /** The key of the next record, which must have one. @throws WeirError `data` NEST_KEY_MISSING, NEST_KEY_UNDECODABLE */
-  next(): unknown {
-    const row = this.#cursor.next();
-    const key = this.at(row);
-    if (key === null) throw nestErrors.keyMissing({ handlers: this.handlers.map(({ name }) => name), ...this.#place(row) });
-    return key;
-  }
-
-  /** The key of a row; null for none. @throws WeirError `data` NEST_KEY_UNDECODABLE */
-  at(row: number): unknown {
-    const { buffer, keyStart, keyEnd } = this.tap.columns;
-    const start = keyStart[row]!;
-    if (start === NULL) return null;
-    try {
-      return this.codec.decode(buffer, start, keyEnd[row]!);
-    } catch (thrown) {
-      const problem = thrown instanceof Error ? thrown.message : String(thrown);
-      const bytes = buffer.subarray(start, Math.min(keyEnd[row]!, start + SHOWN_BYTES)).toString('hex');
-      throw nestErrors.keyUndecodable({ ...this.#place(row), codec: this.codec.id, problem, bytes }, thrown);
-    }
-  }
-
-  #place(row: number): { readonly topic: string; readonly partition: number; readonly offset: number } {
-    return { topic: this.topic, partition: this.tap.partition, offset: this.tap.columns.offset[row]! };
+/** The key of a record; null for none. @throws WeirError `data` NEST_KEY_UNDECODABLE */
+function keyOf(record: RecordView, codec: Codec<unknown>): unknown {
+  try {
+    return record.keyAs(codec);
+  } catch (thrown) {
+    const problem = thrown instanceof Error ? thrown.message : String(thrown);
+    const bytes = record.keyBytes()!.subarray(0, SHOWN_BYTES).toString('hex');
+    throw nestErrors.keyUndecodable({ ...placeOf(record), codec: codec.id, problem, bytes }, thrown);
   }
 }
 

@@ -1,20 +1,13 @@
-import { decodeHeaders } from '@weir/core';
-import type { KeyedContext, RecordHeader } from '@weir/core';
+import type { KeyedContext, RecordHeader, RecordView } from '@weir/core';
 import { nestErrors } from '../errors.js';
-import type { RecordTap } from './record-tap.js';
 
-/** No record. */
-export const NO_ROW = -1;
-
-/** Which record a context shows, and from where: the caller of the handler sets `row` around each call. */
+/** Which record a context shows: the caller of the handler sets it around each call. */
 export interface ContextSource {
-  /** Row of the chunk at hand; NO_ROW between calls. */
-  row: number;
+  /** Undefined between calls. */
+  record: RecordView | undefined;
   /** Names the handler in messages. */
   readonly handler: string;
-  readonly tap: RecordTap;
-  /** The key of row `row` of the chunk at hand. */
-  readonly keyOf: (row: number) => unknown;
+  readonly keyOf: (record: RecordView) => unknown;
   /** Handles of the states that the handler declared, by their descriptors. */
   readonly states: ReadonlyMap<object, unknown>;
 }
@@ -37,36 +30,30 @@ export class StreamContext<K = unknown> {
   }
 
   get topic(): string {
-    this.#mustHaveRecord('topic');
-    return this.#source.tap.topic;
+    return this.#record('topic').topic;
   }
 
   get partition(): number {
-    this.#mustHaveRecord('partition');
-    return this.#source.tap.partition;
+    return this.#record('partition').partition;
   }
 
   get offset(): number {
-    const row = this.#mustHaveRecord('offset');
-    return this.#source.tap.columns.offset[row]!;
+    return this.#record('offset').offset;
   }
 
   /** Milliseconds since the epoch, as the producer or the broker set them; -1 for none. */
   get timestamp(): number {
-    const row = this.#mustHaveRecord('timestamp');
-    return this.#source.tap.columns.timestamp[row]!;
+    return this.#record('timestamp').timestamp;
   }
 
   /** The key of the record; null where it has none, which a handler with state never sees. */
   get key(): K {
-    return this.#source.keyOf(this.#mustHaveRecord('key')) as K;
+    return this.#source.keyOf(this.#record('key')) as K;
   }
 
   /** All headers, in their order; values are views of bytes that are never overwritten. Decoded anew at each call. */
   get headers(): readonly RecordHeader[] {
-    const row = this.#mustHaveRecord('headers');
-    const { buffer, headersStart, headersEnd } = this.#source.tap.columns;
-    return decodeHeaders(buffer, headersStart[row]!, headersEnd[row]!);
+    return this.#record('headers').headers();
   }
 
   /** The value of the last header with this name; undefined if there is none. */
@@ -82,10 +69,10 @@ export class StreamContext<K = unknown> {
     throw nestErrors.stateUndeclared({ handler, state: name, declared: namesOf(states.keys()) });
   }
 
-  #mustHaveRecord(asked: string): number {
-    const { row, handler } = this.#source;
-    if (row === NO_ROW) throw nestErrors.contextOutsideCall({ handler, asked });
-    return row;
+  #record(asked: string): RecordView {
+    const { record, handler } = this.#source;
+    if (record === undefined) throw nestErrors.contextOutsideCall({ handler, asked });
+    return record;
   }
 }
 
