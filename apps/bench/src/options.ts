@@ -55,8 +55,8 @@ export const USAGE = `npm run bench -- [compare | memory | micro | parallelism |
   profile      one run of weir under Node's CPU profiler, and where its time went
   states       what each kind of state costs per operation, in memory and in RocksDB, beside a plain Map
 
-  --records N      readings (2000000; 500000 for states)
-  --sensors N      keys; default: the standard scenarios (1000 and 500000 keys); 5000000 for memory, 100000 for states
+  --records N      readings (2000000; 200000 for states)
+  --sensors N      keys; default: the standard scenarios (1000 and 500000 keys); 5000000 for memory, 50000 for states
   --partitions N   of the input (4; 8 for parallelism)
   --parallelism N  tasks (as many as partitions, at most 4)
   --interval MS    between checkpoints (500)
@@ -82,7 +82,7 @@ export function optionsFrom(args: readonly string[]): BenchOptions {
   const parallelism = whole('parallelism', values.parallelism, Math.min(partitions, 4), 1, partitions);
   return {
     command,
-    records: whole('records', values.records, command === 'states' ? 500_000 : 2_000_000, 1_000, 1_000_000_000),
+    records: whole('records', values.records, command === 'states' ? 200_000 : 2_000_000, 1_000, 1_000_000_000),
     sensors: values.sensors === undefined ? undefined : whole('sensors', values.sensors, 0, 1, 50_000_000),
     partitions,
     parallelism,

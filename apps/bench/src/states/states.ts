@@ -9,7 +9,7 @@ import { runNode } from '../run/run-node.js';
 import { STATE_CASES } from './state-cases.js';
 import { STATE_PLACES, type StatePlace, type StatesSpec } from './states-run.js';
 
-const KEYS = 100_000;
+const KEYS = 50_000;
 
 /** Costs of each kind of state, each in a process of its own, places in turn; a plain program with a Map is the measure. */
 export async function statesStudy({ sensors: keys = KEYS, records, intervalMs, runs, json }: BenchOptions): Promise<boolean> {
