@@ -169,7 +169,7 @@ export const errors = defineErrors({
     code: 'STATE_OUTSIDE_KEY',
     kind: 'invalid',
     message: (c: { state: string; operator: string }) => `State ${c.state} of operator ${c.operator} was used while no record is processed, so it has no key.`,
-    advice: 'Use keyed state in the function itself, not in open, close or a constructor.',
+    advice: 'Use keyed state where a keyed record or a timer is processed, not in open, close, a constructor or processBroadcast.',
     example: { state: 'last', operator: 'jump' },
   }),
   metricRegistration: error({

@@ -8,6 +8,7 @@ import { FakeStore } from './fake-store.spec-d.js';
 import { KeyTable } from './key-table.js';
 import { KeyedStateRegistry } from './keyed-state-registry.js';
 import { type BroadcastState, broadcastState, type OperatorListState, operatorListState, OperatorStates, unionListState } from './operator-state.js';
+import { CATALOGUE_VERSION, checkCatalogue, type StateCatalogue } from './state-catalogue.js';
 import { stateIdOf } from './stored-key.js';
 
 /** One life of an operator's states, on a store that outlives it. */
@@ -229,6 +230,43 @@ describe.each<readonly [string, (states: OperatorStates, name: string) => unknow
     else handles.add('text');
     const thrown = thrownBy(freeze);
     expect([thrown.code, thrown.kind]).toEqual(['STATE_UNENCODABLE', 'data']);
+  });
+});
+
+describe('a job whose operator state is recorded', () => {
+  const catalogueOf = (declare: (states: OperatorStates) => unknown): StateCatalogue => {
+    const states = new OperatorStates('op', new Map());
+    declare(states);
+    return {
+      version: CATALOGUE_VERSION,
+      job: 'job',
+      parallelism: 1,
+      maxParallelism: 128,
+      inputs: {},
+      operators: { op: { keyCodec: 'none', keyVersion: 1, states: Object.fromEntries(states.declarations) } },
+    };
+  };
+  const list = (states: OperatorStates): unknown => states.list(operatorListState('x', float64));
+  const union = (states: OperatorStates): unknown => states.list(unionListState('x', float64));
+  const broadcast = (states: OperatorStates): unknown => states.broadcast(broadcastState('x', utf8, float64));
+  const later = { ...float64, version: 2 };
+
+  it.each<readonly [string, (states: OperatorStates) => unknown, (states: OperatorStates) => unknown, string]>([
+    ['a list becomes a union list', list, union, 'was a operator-list state and is a operator-union-list state'],
+    ['a union list becomes a broadcast', union, broadcast, 'was a operator-union-list state and is a broadcast state'],
+    ['a broadcast becomes a list', broadcast, list, 'was a broadcast state and is a operator-list state'],
+    ['a list has another codec', list, (states) => states.list(operatorListState('x', utf8)), 'was float64 and is declared utf8'],
+    ['a list has another version of it', list, (states) => states.list(operatorListState('x', later)), 'was version 1 of float64 and is declared version 2'],
+    ['a union list has another codec', union, (states) => states.list(unionListState('x', utf8)), 'was float64 and is declared utf8'],
+    ['a broadcast has other values', broadcast, (states) => states.broadcast(broadcastState('x', utf8, utf8)), 'was utf8 -> float64 and is declared utf8 -> utf8'],
+    ['a broadcast has another version of them', broadcast, (states) => states.broadcast(broadcastState('x', utf8, later)), 'is declared version 2'],
+    ['a broadcast has other keys', broadcast, (states) => states.broadcast(broadcastState('x', bytes, float64)), 'was utf8 -> float64 and is declared bytes -> float64'],
+    ['a broadcast has another version of its keys', broadcast, (states) => states.broadcast(broadcastState('x', { ...utf8, version: 2 }, float64)), 'declared utf8@2 -> float64'],
+    ['it is no longer declared', list, () => undefined, 'state "x" of operator "op" is no longer declared'],
+  ])('is refused where %s', (_, before, after, problem) => {
+    expect(() => checkCatalogue(catalogueOf(before), catalogueOf(before), 'c')).not.toThrow();
+    const thrown = thrownBy(() => checkCatalogue(catalogueOf(before), catalogueOf(after), 'c'));
+    expect([thrown.code, thrown.message]).toEqual(['STATE_INCOMPATIBLE', expect.stringContaining(problem) as unknown]);
   });
 });
 

@@ -109,7 +109,7 @@ export class OperatorStates {
   broadcast<K, V>(descriptor: BroadcastStateDescriptor<K, V>): BroadcastState<K, V> {
     const { key, value } = descriptor;
     this.#codecs.push(key);
-    const table = this.#declare(descriptor, `${key.id} -> ${value.id}`, value);
+    const table = this.#declare(descriptor, `${key.version === 1 ? key.id : `${key.id}@${key.version}`} -> ${value.id}`, value);
     const mustBeWritable = (): void => {
       if (!this.broadcastSide) throw errors.broadcastStateReadOnly({ state: descriptor.name, operator: this.operator });
     };

@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { float64, utf8 } from '../codec/primitives.js';
 import { thrownBy } from '../errors/thrown-by.spec-d.js';
 import type { JobDefinition } from '../job/job-definition.js';
-import { type Collector, type KeyedContext, KeyedFlatMap, KeyedProcess } from '../topology/functions.js';
+import { type BroadcastState, broadcastState } from '../state/operator-state.js';
+import { type Collector, type KeyedBroadcastContext, KeyedBroadcastProcess, type KeyedContext, KeyedFlatMap, KeyedProcess } from '../topology/functions.js';
+import { topic } from '../topology/topic.js';
 import { IN, lyingIn, ONE, OUT, PipelineRig } from './pipeline-rig.spec-d.js';
 
 const seen: unknown[] = [];
@@ -59,6 +61,33 @@ describe('timers that are due', () => {
     rig.pipeline.fireTimers(1_000, rig.store);
     expect(rig.values).toHaveLength(600);
     expect(rig.pipeline.nextTimerAt).toBeUndefined();
+  });
+
+  it('fire for functions beside a broadcast, too, which have broadcast state at hand', () => {
+    class Reminder extends KeyedBroadcastProcess<string, string, string, string> {
+      #context!: KeyedBroadcastContext<string>;
+      #words!: BroadcastState<string, string>;
+      override open(context: KeyedBroadcastContext<string>): void {
+        this.#context = context;
+        this.#words = context.broadcastState(broadcastState('words', utf8, utf8));
+      }
+      override process(text: string): void {
+        this.#context.timerService.registerProcessingTimeTimer(Number(text.slice(1)));
+      }
+      override processBroadcast(word: string): void {
+        this.#words.put('word', word);
+      }
+      override onTimer(at: number, out: Collector<string>): void {
+        out.collect(`${this.#context.currentKey()}${at} ${this.#words.get('word')}`);
+      }
+    }
+    const rig = new PipelineRig((streams) => {
+      const words = streams.source('words', topic('words', { key: utf8, value: utf8 })).broadcast();
+      streams.source('in', IN).keyBy(utf8, (text) => text.slice(0, 1), lyingIn(0)).connect(words).process('reminder', () => new Reminder()).sink('out', OUT);
+    }, ONE);
+    rig.feed([{ value: 'a7' }]).feed([{ value: 'hello' }], 'words');
+    rig.pipeline.fireTimers(10, rig.store);
+    expect(rig.out).toEqual(['out-0 a=a7 hello']);
   });
 
   it('name their operator when the function fails', () => {
