@@ -2,19 +2,17 @@ import {
   type Append,
   type AppendResult,
   type Clock,
-  type Log,
   type LogFactory,
   type LogTransaction,
-  type LogWriter,
   type PartitionOffset,
   RecordColumns,
   sleep,
-  type StateBackend,
   type StateBackendFactory,
   type StateStore,
   type StorePosition,
 } from '@weir/core';
 import type { SabotageName } from './sabotage-names.js';
+import { wrapLog, wrapStores, wrapTransactions, type WrapTransaction } from './wrap-ports.js';
 
 /**
  * Breaks one step of the commit through the ports, as sabotage-names.ts says. Where a step is cut in two, the halves lie GAP_MS apart:
@@ -70,10 +68,8 @@ export function sabotage(name: SabotageName, { log, state }: Ports, clock: Clock
 
 // ---- transactions ----
 
-type Wrap = (transaction: LogTransaction, writer: LogWriter) => Partial<LogTransaction>;
-
 const offsetsApart =
-  (gap: () => Promise<void>): Wrap =>
+  (gap: () => Promise<void>): WrapTransaction =>
   (transaction, writer) => {
     let add = (_to: LogTransaction): Promise<void> => Promise.resolve();
     return {
@@ -94,7 +90,7 @@ const offsetsApart =
 
 /** Commits some appends, then begins a transaction for all the rest. */
 const appendsApart =
-  (gap: () => Promise<void>, isFirst: (append: Append) => boolean): Wrap =>
+  (gap: () => Promise<void>, isFirst: (append: Append) => boolean): WrapTransaction =>
   (first, writer) => {
     let transaction = first;
     return {
@@ -117,7 +113,7 @@ const appendsApart =
   };
 
 const eachAlone =
-  (gap: () => Promise<void>): Wrap =>
+  (gap: () => Promise<void>): WrapTransaction =>
   (first, writer) => {
     let transaction = first;
     return {
@@ -138,7 +134,7 @@ const eachAlone =
   };
 
 /** The store still gets it: what is broken is the changelog. */
-const epochDropped: Wrap = (transaction) => ({
+const epochDropped: WrapTransaction = (transaction) => ({
   append: async (appends) => {
     for (const { topic, records } of appends) if (isChangelogName(topic)) records.count--;
     const results = await transaction.append(appends);
@@ -148,7 +144,7 @@ const epochDropped: Wrap = (transaction) => ({
 });
 
 /** A barrier has no key, and is the last record of its epoch in a repartition partition. */
-const barrierLost: Wrap = (transaction) => ({
+const barrierLost: WrapTransaction = (transaction) => ({
   append: async (appends) => {
     const cut = appends.filter((append) => isShuffle(append) && append.partition === 0 && append.records.key(append.records.count - 1) === null);
     for (const { records } of cut) records.count--;
@@ -163,7 +159,7 @@ const barrierLost: Wrap = (transaction) => ({
 });
 
 /** Every tenth commit of a process that has outputs. */
-function outputsTwice(): Wrap {
+function outputsTwice(): WrapTransaction {
   let commits = 0;
   return (transaction) => ({
     append: async (appends) => {
@@ -218,55 +214,10 @@ function storeEarly({ log, state }: Ports, clock: Clock, gap: () => Promise<void
   return { log: wrappedLog, state: wrapped };
 }
 
-// ---- wrapping ----
-
 const isChangelogName = (topic: string): boolean => topic.endsWith('-changelog');
 const isShuffle = ({ topic }: Append): boolean => topic.endsWith('-repartition');
 const isChangelog = ({ topic }: Append): boolean => isChangelogName(topic);
 
 function inOrder(appends: readonly Append[], results: readonly AppendResult[]): AppendResult[] {
   return appends.map(({ topic, partition }) => results.find((result) => result.topic === topic && result.partition === partition)!);
-}
-
-const wrapLog = (factory: LogFactory, wrap: (log: Log) => Partial<Log>): LogFactory => ({
-  open: async (context) => {
-    const log = await factory.open(context);
-    return over(log, wrap(log));
-  },
-});
-
-const wrapTransactions = (factory: LogFactory, wrap: Wrap): LogFactory =>
-  wrapLog(factory, (log) => ({
-    openWriter: async (options) => {
-      const writer = await log.openWriter(options);
-      return over(writer, {
-        begin: () => {
-          const transaction = writer.begin();
-          return over(transaction, wrap(transaction, writer));
-        },
-      });
-    },
-  }));
-
-const wrapStores = (factory: StateBackendFactory, wrap: (store: StateStore, task: number) => Partial<StateStore>): StateBackendFactory => ({
-  kind: factory.kind,
-  open: async (maxStores) => {
-    const backend = await factory.open(maxStores);
-    const open: StateBackend['open'] = async (scope) => {
-      const store = await backend.open(scope);
-      return over(store, wrap(store, scope.task));
-    };
-    return over(backend, { open });
-  },
-});
-
-/** `changes` where it has a member, `base` elsewhere, with its private fields intact. */
-function over<T extends object>(base: T, changes: Partial<T>): T {
-  return new Proxy(base, {
-    get: (target, name) => {
-      if (name in changes) return (changes as Record<PropertyKey, unknown>)[name];
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
-    },
-  });
 }

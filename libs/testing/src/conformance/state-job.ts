@@ -81,9 +81,14 @@ export const latin1: Codec<string> = {
   decode: (buffer, start, end) => buffer.latin1Slice(start, end),
 };
 
-export const OPERATIONS = topic('operations', { key: latin1, value: json<Operation>() });
-export const RULES = topic('rules', { key: latin1, value: json<Rule>() });
-export const RESULTS = topic('results', { key: latin1, value: json<Result>() });
+/** @param prefix of their names */
+export const statesTopics = (prefix: string) => ({
+  operations: topic(`${prefix}operations`, { key: latin1, value: json<Operation>() }),
+  rules: topic(`${prefix}rules`, { key: latin1, value: json<Rule>() }),
+  results: topic(`${prefix}results`, { key: latin1, value: json<Result>() }),
+});
+export type StatesTopics = ReturnType<typeof statesTopics>;
+export const TOPICS = statesTopics('');
 
 export const mean = {
   createAccumulator: (): Mean => ({ sum: 0, count: 0 }),
@@ -222,14 +227,14 @@ class RunLists extends ProcessFunction<Operation, Result> {
 }
 
 /** @param ttlMs of the states that fade */
-export const statesJob = (ttlMs: number): JobDefinition => ({
+export const statesJob = (ttlMs: number, topics: StatesTopics = TOPICS): JobDefinition => ({
   define: (streams) => {
-    const operations = streams.source('operations', OPERATIONS);
+    const operations = streams.source('operations', topics.operations);
     const keyedOf = (operator: Operator) =>
       operations.filter((operation) => operation.operator === operator).keyBy(latin1, ({ key }) => key, { alreadyPartitioned: { partitioner: 'murmur2' } });
-    const rules = streams.source('rules', RULES).broadcast();
-    keyedOf('states').connect(rules).process('states', () => new RunWithRules()).sink('results', RESULTS);
-    keyedOf('fading').flatMap('fading', () => new RunFading(ttlMs)).sink('fading-results', RESULTS);
-    operations.filter(({ operator }) => operator === 'lists').process('lists', () => new RunLists()).sink('list-results', RESULTS);
+    const rules = streams.source('rules', topics.rules).broadcast();
+    keyedOf('states').connect(rules).process('states', () => new RunWithRules()).sink('results', topics.results);
+    keyedOf('fading').flatMap('fading', () => new RunFading(ttlMs)).sink('fading-results', topics.results);
+    operations.filter(({ operator }) => operator === 'lists').process('lists', () => new RunLists()).sink('list-results', topics.results);
   },
 });

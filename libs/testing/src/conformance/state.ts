@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { float64, type JobDefinition, type KeyedContext, KeyedFlatMap, listState } from '@weir/core';
-import { descriptorsOf, KINDS, latin1, type Operation, OPERATIONS, OPERATOR_KINDS, type Result, RESULTS } from './state-job.js';
+import { descriptorsOf, KINDS, latin1, type Operation, OPERATOR_KINDS, type Result, TOPICS } from './state-job.js';
 import { type Given, KEYS, LARGE_KEYS, type StateHarness, StatesRig, USER_KEYS } from './states-rig.js';
 
 export type { StateHarness } from './states-rig.js';
@@ -155,8 +155,8 @@ class MapAsList extends KeyedFlatMap<string, Operation, Result> {
 const jobWithMapAsList: JobDefinition = {
   define: (streams) =>
     streams
-      .source('operations', OPERATIONS)
+      .source('operations', TOPICS.operations)
       .keyBy(latin1, ({ key }) => key, { alreadyPartitioned: { partitioner: 'murmur2' } })
       .flatMap<Result>('fading', () => new MapAsList())
-      .sink('results', RESULTS),
+      .sink('results', TOPICS.results),
 };

@@ -6,7 +6,7 @@ import { ManualClock } from '../manual-clock.js';
 import { InMemoryCluster } from '../memory-log/in-memory-cluster.js';
 import { SeededRandom } from '../seeded-random.js';
 import { PreparedBackend } from './prepared-backend.js';
-import { ACTS, descriptorsOf, KINDS, type Operation, OPERATIONS, OPERATOR_KINDS, OPERATORS, RESULTS, type Rule, RULES, latin1, statesJob } from './state-job.js';
+import { ACTS, descriptorsOf, KINDS, type Operation, OPERATOR_KINDS, OPERATORS, type Rule, latin1, statesJob, TOPICS } from './state-job.js';
 import { StateModel } from './state-model.js';
 
 /** A backend for the suites of state. */
@@ -69,8 +69,8 @@ export class StatesRig {
     const clock = new ManualClock({ seed });
     const rig = new StatesRig(harness, seed, intervalMs, clock);
     const cluster = new InMemoryCluster({ clock, seed });
-    for (const { topic } of [OPERATIONS, RESULTS]) cluster.createTopic(topic, PARTITIONS, TOPIC_CONFIG);
-    cluster.createTopic(RULES.topic, 1, TOPIC_CONFIG);
+    for (const { topic } of [TOPICS.operations, TOPICS.results]) cluster.createTopic(topic, PARTITIONS, TOPIC_CONFIG);
+    cluster.createTopic(TOPICS.rules.topic, 1, TOPIC_CONFIG);
     rig.#driver = await rig.#startDriver(statesJob(TTL_MS), clock, cluster);
     return rig;
   }
@@ -82,9 +82,9 @@ export class StatesRig {
   async #startDriver(definition: JobDefinition, clock: ManualClock, cluster: InMemoryCluster): Promise<JobTestDriver> {
     await this.#prepared.prepare('test');
     return JobTestDriver.start(definition, {
-      topics: { [OPERATIONS.topic]: PARTITIONS, [RULES.topic]: 1, [RESULTS.topic]: PARTITIONS },
+      topics: { [TOPICS.operations.topic]: PARTITIONS, [TOPICS.rules.topic]: 1, [TOPICS.results.topic]: PARTITIONS },
       // A group has no offsets of a broadcast, so nobody can wait for them.
-      outputs: [RESULTS.topic, RULES.topic],
+      outputs: [TOPICS.results.topic, TOPICS.rules.topic],
       // A cache of few keys, so that most state comes from the store.
       settings: { checkpointing: { interval: this.intervalMs }, state: { cacheEntries: 3 } },
       seed: this.seed,
@@ -100,13 +100,13 @@ export class StatesRig {
   }
 
   operate(given: Omit<Operation, 'n'>): void {
-    this.driver.pipe(OPERATIONS, given.key, this.model.operation(given));
+    this.driver.pipe(TOPICS.operations, given.key, this.model.operation(given));
   }
 
   /** Changes the rules: to be called with nothing else under way, for the two sides of a broadcast come in no order. */
   async rule(given: Omit<Rule, 'n'>): Promise<void> {
     await this.finish();
-    this.driver.pipe(RULES, given.userKey, this.model.rule(given));
+    this.driver.pipe(TOPICS.rules, given.userKey, this.model.rule(given));
     await this.#surviving(async () => {
       // The second round to come is triggered after the rule was piped, and every task reads up to it (R9).
       const { completed } = this.driver.overview().checkpoints;
@@ -177,7 +177,7 @@ export class StatesRig {
    * @param sweptAll whether what has expired was swept, too
    */
   differences(sweptAll = true): string[] {
-    const found = this.model.differences(this.driver.readAll(RESULTS));
+    const found = this.model.differences(this.driver.readAll(TOPICS.results));
     // Beside the states there is an epoch record and a catalogue for each task.
     const rows = this.#kept().reduce((sum, entries) => sum + entries.size, 0);
     const expected = this.model.rows + 2 * PARTITIONS;
@@ -191,7 +191,7 @@ export class StatesRig {
   }
 
   verifyOutputs(): void {
-    expect(this.model.differences(this.driver.readAll(RESULTS))).toEqual([]);
+    expect(this.model.differences(this.driver.readAll(TOPICS.results))).toEqual([]);
   }
 
   /** Output and committed state are those of the model. */
