@@ -117,6 +117,20 @@ describe('the service, killed ten times while 200,000 readings of 2,000 sensors 
   );
 });
 
+describe('the service with its state in snapshots, killed five times while 100,000 readings flow', () => {
+  it(
+    'sends every alert once and in order, and has in the files that its last commits name the state that the readings give',
+    async () => {
+      const readings = 100_000;
+      const report = await chaos('--variant', 'filesystem', '--kills', '5', '--readings', String(readings), '--sensors', '2000', '--seed', '6');
+      expectExactlyOnce(report, readings);
+      expect(report).toMatchObject({ kills: 5, lives: 6 });
+      expect(report.restores.records).toBeGreaterThan(1_000);
+    },
+    LIMIT_MS,
+  );
+});
+
 describe('the service, told to stop by SIGTERM while readings flow', () => {
   it(
     'exits with 0 within ten seconds, its final checkpoint taken, and has nothing to restore',

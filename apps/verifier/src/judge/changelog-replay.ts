@@ -13,6 +13,8 @@ import type { Violations } from './violation.js';
 export interface EpochInputs {
   readonly barrier: number;
   readonly inputs: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[];
+  /** Of a task whose changelog does not hold its state: files, in whose order later rows win. */
+  readonly snapshot?: { readonly files: readonly string[] };
 }
 
 export interface StoredValue {

@@ -2,6 +2,7 @@ import type { SeenEnds, SeenRecord } from '../witness/seen-record.js';
 import { ReplayedPartition } from './changelog-replay.js';
 import type { JobLayout, JobModel, Tally } from './job-model.js';
 import { StoreAudit } from './store-audit.js';
+import type { SnapshotRow } from './snapshot-rows.js';
 import type { StoreCopy } from './store-digest.js';
 import { type Rule, type Violation, Violations } from './violation.js';
 
@@ -84,6 +85,18 @@ export class Judge {
     audit.before(record.offset, replayed);
     const epoch = replayed.read(record);
     if (epoch !== undefined) this.#model.epoch(stage, record.partition, epoch.inputs);
+  }
+
+  /** Files that the last epoch record of each task names, oldest first: state that its changelog does not hold. */
+  get snapshots(): readonly { readonly stage: number; readonly task: number; readonly files: readonly string[] }[] {
+    return this.#tasks.flatMap((tasks, stage) => tasks.map(({ replayed }, task) => ({ stage, task, files: replayed.latest?.snapshot?.files ?? [] })));
+  }
+
+  /** A row of such a file, in its order. */
+  snapshotRow(stage: number, task: number, { key, value }: SnapshotRow): void {
+    const { entries } = this.#tasks[stage]![task]!.replayed;
+    if (value === null) entries.delete(key);
+    else entries.set(key, value);
   }
 
   verdict(facts: ClosingFacts): Verdict {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { JobUnderTest } from '../jobs/job-under-test.js';
 import { JOBS, type JobName } from '../jobs/jobs.js';
@@ -9,16 +10,17 @@ import { WeirWitness } from '../witness/weir-witness.js';
 import type { JobLayout, TopicNames } from './job-model.js';
 import { type ClosingFacts, Judge, type Verdict } from './judge.js';
 import { readStores } from './read-stores.js';
+import { snapshotRows } from './snapshot-rows.js';
 
 /**
  * The judge, a program of its own that only reads. It prints its verdict as one line of JSON, and exits with 1 if a rule is broken, 2 if
  * it could not judge.
  *
  *   node dist/apps/verifier/judge/main.js --brokers HOST:PORT --job NAME --application-id ID --topic VARIABLE=TOPIC ...
- *     [--stores DIR] [--saw NAME:TOPIC=FILE ...]
+ *     [--stores DIR] [--snapshots DIR] [--saw NAME:TOPIC=FILE ...]
  *
  * --topic: the service's topics, by the variables that name them. --stores: a folder of copies of the state directory, each made when the
- * service was dead. --saw: what a reader saw of an output while the service was being killed, one line a record (see seen-trail.ts).
+ * service was dead. --snapshots: where the service keeps state that its changelogs do not hold. --saw: what a reader saw of an output while the service was being killed, one line a record (see seen-trail.ts).
  */
 interface JudgeArguments {
   readonly brokers: string;
@@ -26,13 +28,14 @@ interface JudgeArguments {
   readonly applicationId: string;
   readonly topics: TopicNames;
   readonly stores: string | undefined;
+  readonly snapshots: string | undefined;
   readonly saw: readonly string[];
 }
 
 function argumentsFrom(args: readonly string[]): JudgeArguments {
   const text = { type: 'string' } as const;
   const texts = { type: 'string', multiple: true } as const;
-  const options = { brokers: text, job: text, 'application-id': text, topic: texts, stores: text, saw: texts } as const;
+  const options = { brokers: text, job: text, 'application-id': text, topic: texts, stores: text, snapshots: text, saw: texts } as const;
   const { values } = parseArgs({ args: [...args], options });
   const need = (name: 'brokers' | 'job' | 'application-id'): string => {
     const value = values[name];
@@ -47,6 +50,7 @@ function argumentsFrom(args: readonly string[]): JudgeArguments {
     applicationId: need('application-id'),
     topics: Object.fromEntries((values.topic ?? []).map((pair) => pair.split('=', 2) as [string, string])),
     stores: values.stores,
+    snapshots: values.snapshots,
     saw: values.saw ?? [],
   };
 }
@@ -72,6 +76,10 @@ async function judgeRun(given: JudgeArguments, java: JavaWitness, weir: WeirWitn
   for (const topic of layout.stages.slice(1).flatMap((stage) => stage.inputs))
     await java.read(topic, 'committed', (record) => judge.shuffled(topic, record));
   await compareFollowers(given.saw, trails, judge);
+  for (const { stage, task, files } of judge.snapshots) {
+    const dir = join(given.snapshots ?? '', applicationId, '0', `${stage}-${task}`);
+    for (const file of files) for (const row of snapshotRows(await readFile(join(dir, file)))) judge.snapshotRow(stage, task, row);
+  }
   return judge.verdict(await closingFacts(layout, applicationId, java));
 }
 

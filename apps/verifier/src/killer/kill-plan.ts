@@ -35,6 +35,7 @@ export const VARIANTS = {
   kill: 'SIGKILL at random times',
   wipe: 'SIGKILL, and the state directory deleted between some of them',
   memory: 'SIGKILL, with state on the heap',
+  filesystem: 'SIGKILL, with state in snapshots on the filesystem',
   term: 'SIGTERM at random times',
   pause: 'SIGSTOP for two seconds, then SIGCONT',
   zombie: 'SIGSTOP, a rival takes over, then SIGCONT',
@@ -99,6 +100,7 @@ function planStep({ variant, checkpointIntervalMs, meanRunMs }: PlanOptions, ran
     case 'kill':
     case 'wipe':
     case 'memory':
+    case 'filesystem':
     case 'aborted':
     case 'backlog':
       return step(killMoment(run, random, index), { act: 'kill', wipe });

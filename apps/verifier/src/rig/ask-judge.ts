@@ -16,11 +16,15 @@ export interface JudgeRequest {
   readonly saw: readonly { readonly reader: string; readonly topic: string; readonly trail: SeenTrail }[];
 }
 
+/** Where a service of this run keeps snapshots. */
+export const snapshotsIn = (folder: string): string => join(folder, 'snapshots');
+
 /** Starts the judge as a program of its own, which shares nothing with the rig but files. @throws Error if it could not judge */
 export async function askJudge({ brokers, job, applicationId, topics, folder, saw }: JudgeRequest): Promise<Verdict> {
   const stores = join(folder, 'stores');
   await mkdir(stores, { recursive: true });
   const args = ['--brokers', brokers, '--job', job, '--application-id', applicationId, '--stores', stores];
+  args.push('--snapshots', snapshotsIn(folder));
   for (const [variable, topic] of Object.entries(topics)) args.push('--topic', `${variable}=${topic}`);
   for (const { reader, topic, trail } of saw) {
     const file = join(folder, `saw-${reader}-${topic}.txt`);

@@ -16,7 +16,7 @@ import { JavaWitness } from '../witness/java-witness.js';
 import { PROJECT_ROOT } from '../witness/project-root.js';
 import { SeenTrail } from '../witness/seen-trail.js';
 import { WeirWitness } from '../witness/weir-witness.js';
-import { askJudge } from './ask-judge.js';
+import { askJudge, snapshotsIn } from './ask-judge.js';
 import { CommittedPositions } from './committed-positions.js';
 import { CutCheck } from './cut-check.js';
 import type { RunOptions } from './run-options.js';
@@ -107,7 +107,7 @@ class Run {
   ) {
     const { job, variant, seed, readings, sensors, flowSeconds } = options;
     this.#began = clock.monotonic();
-    const durable = variant !== 'memory';
+    const durable = variant !== 'memory' && variant !== 'filesystem';
     this.#ledger = new RestoreLedger(durable, this.#violations);
     this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
     this.#cuts = new CutCheck(java, { group: names.applicationId, stages: names.layout.stages }, clock, this.#violations);
@@ -124,7 +124,7 @@ class Run {
     });
     this.#killer = new Killer({
       entry: join(PROJECT_ROOT, 'dist', 'apps', options.sabotage === undefined ? job : 'verifier/sabotaged', 'main.js'),
-      env: environmentOf(options, names),
+      env: { ...environmentOf(options, names), SNAPSHOT_DIR: snapshotsIn(folder) },
       folder,
       durable,
       clock,
@@ -313,7 +313,7 @@ function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applic
     KAFKA_BROKERS: brokers,
     APPLICATION_ID: applicationId,
     ...topics,
-    STATE_BACKEND: variant === 'memory' ? 'memory' : 'rocksdb',
+    STATE_BACKEND: variant === 'memory' || variant === 'filesystem' ? variant : 'rocksdb',
     ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
   };
 }
