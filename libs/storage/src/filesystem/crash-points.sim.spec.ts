@@ -118,6 +118,23 @@ describe('a job with its state in snapshots', () => {
     expect(rig.driver.telemetry.of('task-failed').some(({ error }) => 'kind' in error && error.kind === 'fenced')).toBe(true);
   });
 
+  it('is refused on a backend that recovers from the changelog, and goes on where it was on its own', async () => {
+    const rig = await SnapshotJobRig.start(1);
+    rig.pipe(60);
+    await rig.finish();
+    await rig.driver.crash();
+    const names = rig.place.names();
+    await expect(rig.startOnDisk()).rejects.toMatchObject({
+      code: 'STATE_BACKEND_CHANGED',
+      message: expect.stringMatching(/the state backend filesystem, whose state lies in snapshots; and rocksdb is configured/) as unknown,
+    });
+    expect(rig.place.names()).toEqual(names);
+    await rig.crashAndRecover();
+    rig.pipe(60);
+    await rig.finish();
+    await rig.verify();
+  });
+
   it('does not begin without a file that its epoch record names: the job fails, and says which', async () => {
     const rig = await SnapshotJobRig.start(1);
     rig.pipe(60);

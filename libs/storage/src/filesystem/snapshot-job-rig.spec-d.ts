@@ -74,6 +74,11 @@ export class SnapshotJobRig {
     return JobTestDriver.startWithoutWaiting(job, this.options);
   }
 
+  /** The same job, started with a backend that recovers from the changelog. */
+  startOnDisk(): Promise<JobTestDriver> {
+    return JobTestDriver.start(job, { ...this.options, state: same });
+  }
+
   get place(): InMemorySnapshots {
     return this.driver.snapshots;
   }
