@@ -1,57 +1,58 @@
-import type { CheckpointId } from '../model/brands.js';
-import { checkpointId } from '../model/brands.js';
+import { type CheckpointId, checkpointId } from '../model/brands.js';
 
 /**
- * The round machine: one checkpoint of a job, from its trigger to its end. Pure: it is told what happened and says what follows; timers
- * and messages are the business of its caller (job/checkpoint-coordinator.ts).
+ * The round machine: one checkpoint of a job, from its trigger to its end. Pure: it is told what the control topic and the tasks say,
+ * and answers what the coordinator is to write next; timers and messages are the business of its caller
+ * (job/checkpoint-coordinator.ts). It has no memory of its own, so a successor decides from the same facts as its predecessor did.
  *
- *   IDLE --trigger(n)--> OPEN(n) --last acknowledgement--> IDLE (n completed)
- *                           |
- *                           +-----task failed, timeout---> IDLE (n abandoned)
+ *   (none), ENDED --trigger(n)--> OPEN(n) --every task has committed barrier n--> ENDED (n completed)
+ *                                   |
+ *                                   +------a task is down, or time is over------> ENDED (n abandoned, n timed out)
  *
- * Invariants (../design.md, section 5 and 10):
- *   I5. Round n+1 is triggered only from IDLE, so only after n completed or was abandoned.
- *   R4. A task's failure abandons n at once, and is no failed checkpoint; a timeout is one.
+ * Invariants (../design.md, sections 5 and 10):
+ *   I5. Round n+1 is triggered only after the end of n was recorded.
+ *   R4. A task that is down abandons n at once, and that is no failed checkpoint; a timeout is one. While a task is down no round is
+ *       triggered: the others commit without barriers.
+ *   Ids rise above every barrier that was ever committed, whatever the control topic has lost.
  */
-export type Round<Task> =
-  | { readonly state: 'IDLE'; readonly last: CheckpointId }
-  | { readonly state: 'OPEN'; readonly id: CheckpointId; readonly since: number; readonly missing: ReadonlySet<Task> };
-
-export type RoundEnd = { readonly id: CheckpointId; readonly outcome: 'completed' | 'abandoned' | 'timed-out'; readonly durationMs: number };
-
-export interface RoundStep<Task> {
-  readonly round: Round<Task>;
-  /** Set when this step ended a round. */
-  readonly end?: RoundEnd;
+export interface RoundFacts {
+  /** The newest round; undefined before the first. */
+  readonly round: { readonly id: CheckpointId; readonly isOpen: boolean } | undefined;
+  /** Every task of the job. */
+  readonly tasks: readonly TaskFacts[];
+  /** Monotonic milliseconds, as are the others. */
+  readonly now: number;
+  /** Since when the open round is known to be open. */
+  readonly openSince: number;
+  /** From when on the next round may be triggered. */
+  readonly dueAt: number;
+  readonly timeoutMs: number;
 }
 
-/** @param last the highest barrier that any task has committed; 0 at a job's first start */
-export const idleRound = <Task>(last: CheckpointId): Round<Task> => ({ state: 'IDLE', last });
-
-/** Opens the next round over `tasks`, which must all be running. Undefined if one is open (I5) or there is no task. */
-export function trigger<Task>(round: Round<Task>, tasks: ReadonlySet<Task>, now: number): Extract<Round<Task>, { state: 'OPEN' }> | undefined {
-  if (round.state !== 'IDLE' || tasks.size === 0) return undefined;
-  return { state: 'OPEN', id: checkpointId(round.last + 1), since: now, missing: new Set(tasks) };
+export interface TaskFacts {
+  /** Restored and reading, by the word of the replica that has it now. */
+  readonly isUp: boolean;
+  /** The last barrier that it has committed. */
+  readonly barrier: CheckpointId;
 }
 
-/** A task has committed barrier `id`, or had nothing to commit. Late and repeated acknowledgements change nothing. */
-export function acknowledge<Task>(round: Round<Task>, task: Task, id: CheckpointId, now: number): RoundStep<Task> {
-  if (round.state !== 'OPEN' || round.id !== id || !round.missing.has(task)) return { round };
-  const missing = new Set(round.missing);
-  missing.delete(task);
-  if (missing.size > 0) return { round: { ...round, missing } };
-  return ended(round, 'completed', now);
-}
+export type RoundStep =
+  | { readonly type: 'trigger'; readonly id: CheckpointId }
+  | { readonly type: 'end'; readonly id: CheckpointId; readonly outcome: 'completed' | 'abandoned' | 'timed-out' }
+  /** Until a fact changes, and at most until then; undefined if time alone changes nothing. */
+  | { readonly type: 'wait'; readonly until: number | undefined };
 
-/** R4: whatever task fails, an open round is abandoned. */
-export function taskFailed<Task>(round: Round<Task>, now: number): RoundStep<Task> {
-  return round.state === 'OPEN' ? ended(round, 'abandoned', now) : { round };
-}
-
-export function checkTimeout<Task>(round: Round<Task>, timeoutMs: number, now: number): RoundStep<Task> {
-  return round.state === 'OPEN' && now - round.since >= timeoutMs ? ended(round, 'timed-out', now) : { round };
-}
-
-function ended<Task>(round: Extract<Round<Task>, { state: 'OPEN' }>, outcome: RoundEnd['outcome'], now: number): RoundStep<Task> {
-  return { round: { state: 'IDLE', last: round.id }, end: { id: round.id, outcome, durationMs: now - round.since } };
+export function nextStep({ round, tasks, now, openSince, dueAt, timeoutMs }: RoundFacts): RoundStep {
+  if (round?.isOpen === true) {
+    const { id } = round;
+    // Barriers first: what every task has committed is complete, whoever went down since.
+    if (tasks.every(({ barrier }) => barrier >= id)) return { type: 'end', id, outcome: 'completed' };
+    if (tasks.some(({ isUp }) => !isUp)) return { type: 'end', id, outcome: 'abandoned' }; // R4
+    if (now - openSince >= timeoutMs) return { type: 'end', id, outcome: 'timed-out' };
+    return { type: 'wait', until: openSince + timeoutMs };
+  }
+  if (tasks.length === 0 || tasks.some(({ isUp }) => !isUp)) return { type: 'wait', until: undefined };
+  if (now < dueAt) return { type: 'wait', until: dueAt };
+  const highest = tasks.reduce((most, { barrier }) => Math.max(most, barrier), round?.id ?? 0);
+  return { type: 'trigger', id: checkpointId(highest + 1) };
 }

@@ -61,6 +61,27 @@ export const errors = defineErrors({
     advice: 'Produce to a topic with the former number of partitions, or start anew with another applicationId.',
     example: { topic: 'readings', recorded: 4, found: 8 },
   }),
+  controlRecordUnreadable: error({
+    code: 'CONTROL_RECORD_UNREADABLE',
+    kind: 'invalid',
+    message: (c: { where: string; key: string; problem: string }) => `The record "${c.key}" in control topic ${c.where} cannot be read: ${c.problem}.`,
+    advice: 'Start the version of Weir that wrote it, and see that nobody else writes to this topic.',
+    example: { where: 'app-control-0', key: 'round', problem: 'version 2, and this Weir reads 1' },
+  }),
+  controlTopicInvalid: error({
+    code: 'CONTROL_TOPIC_INVALID',
+    kind: 'invalid',
+    message: (c: { topic: string; partitions: number }) => `Topic ${c.topic} is the job's control topic and must have 1 partition; it has ${c.partitions}.`,
+    advice: 'Choose another applicationId, or delete the topic if it is not in use.',
+    example: { topic: 'app-control', partitions: 6 },
+  }),
+  controlClosed: error({
+    code: 'CONTROL_CLOSED',
+    kind: 'restart-task',
+    message: (c: { topic: string }) => `Control topic ${c.topic} is no longer followed: this replica ends.`,
+    advice: 'Nothing: the next start reads it anew.',
+    example: { topic: 'app-control' },
+  }),
   inputTopicReplaced: error({
     code: 'INPUT_TOPIC_REPLACED',
     kind: 'invalid',

@@ -1,106 +1,183 @@
-import { acknowledge, checkTimeout, idleRound, type Round, type RoundEnd, type RoundStep, taskFailed, trigger } from '../checkpoint/round.js';
-import type { CheckpointId } from '../model/brands.js';
+import { nextStep, type RoundStep, type TaskFacts } from '../checkpoint/round.js';
+import { CONTROL_VERSION, type RoundOutcome, type RoundRecord, writeRound } from '../control/control-record.js';
+import type { ControlTopic } from '../control/control-topic.js';
+import { isWeirError } from '../errors/weir-error.js';
+import { type CheckpointId, checkpointId } from '../model/brands.js';
+import { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
-import type { Cancel, Clock } from '../ports/clock.js';
-import type { Task } from '../task/task.js';
+import { type Clock, sleep } from '../ports/clock.js';
+import type { Log, LogWriter } from '../ports/log.js';
+import { Signal } from '../task/signal.js';
 
 /**
- * Drives the round machine (checkpoint/round.ts) for the tasks of this process: triggers by the interval, hears acknowledgements and
- * failures, and tells every task when a round has ended. It keeps no time and no state beyond the open round; what was committed is in
- * the epoch records.
+ * The coordinator of a job: the one replica that writes rounds into the control topic. It decides by checkpoint/round.ts, from what the
+ * topic says, so it has no memory that its successor lacks; and it learns what it wrote by reading it, as every other replica does.
  *
- * Each tick, one of: the open round runs on, or has timed out; every task runs, so the next round is triggered (I5); a task is down, so
- * the others commit without a barrier (R4).
+ *   IDLE --lead()--> CLAIMING --claimed, control topic read to its end--> ACTING
+ *                      ^  |                                                |
+ *                      |  +--the log cannot be reached: again, later       |
+ *                      +------fenced, or the log fails: again, later-------+
+ *   any --close()--> CLOSING --an open round is abandoned, if it may still write--> CLOSED
+ *
+ * Invariants
+ *   C1. It is fenced by its own transactional id: whoever claimed it last alone can write rounds.
+ *   C2. After the claim it reads the control topic to its end before it acts: no predecessor can add anything behind that.
+ *   C3. One step at a time: what it wrote is in its view before it decides again (I5).
  */
 export interface CoordinatorHost {
   readonly clock: Clock;
+  readonly log: Log;
+  readonly control: ControlTopic;
+  readonly controlTopic: string;
+  readonly transactionalId: string;
+  readonly transactionTimeoutMs: number;
   readonly intervalMs: number;
   readonly minPauseMs: number;
   readonly timeoutMs: number;
-  /** Tasks that are RUNNING now. */
-  runningTasks(): readonly Task[];
-  /** How many tasks the job has. */
-  readonly taskCount: number;
+  /** Every task of the job, with the replica that has it now; undefined for one that nobody has. */
+  owners(): ReadonlyMap<string, string | undefined>;
   /** Where the broadcast partitions end now (R9); undefined for a job that has none. */
   readonly broadcastEnds: (() => Promise<readonly PartitionOffset[]>) | undefined;
-  onEnd(end: RoundEnd): void;
+  /** Resolves once it is certain that this replica is to coordinate, now: a zombie must not fence its successor. */
+  mayClaim(): Promise<void>;
+  /** Something that no waiting mends. */
+  onFailure(error: Error): void;
 }
 
+/** Milliseconds before the id is claimed again after a failure. */
+const RETRY_MS = 500;
+
 export class CheckpointCoordinator {
-  #round: Round<Task> = idleRound<Task>(0 as CheckpointId);
+  readonly #signal = new Signal();
+  readonly #scratch = new RecordWriter();
+  #leads = false;
+  #closed = false;
+  #run: Promise<void> | undefined;
+  /** The open round and since when this coordinator knows of it. */
+  #open: { readonly id: CheckpointId; readonly since: number } | undefined;
+  #triggeredAt = Number.NEGATIVE_INFINITY;
   #endedAt = Number.NEGATIVE_INFINITY;
-  #cancelTick: Cancel | undefined;
 
   constructor(private readonly host: CoordinatorHost) {}
 
-  start(): void {
-    this.#cancelTick ??= this.host.clock.after(this.host.intervalMs, () => this.#tick());
+  /** Begins to coordinate, until `resign` or `close`. Idempotent. */
+  lead(): void {
+    if (this.#closed) return;
+    this.#leads = true;
+    this.#run ??= this.#lead().finally(() => {
+      this.#run = undefined;
+    });
   }
 
-  /** Abandons the open round, so that tasks may take their last commit, and triggers no more. */
-  close(): void {
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
-    this.#take(taskFailed(this.#round, this.host.clock.monotonic()));
+  /** Another replica coordinates: ends without writing anything. */
+  resign(): void {
+    this.#leads = false;
+    this.#signal.raise();
   }
 
-  /** A task has restored: rounds go on above every barrier that was ever committed. */
-  onTaskRunning(task: Task): void {
-    if (this.#round.state === 'IDLE' && task.lastBarrier > this.#round.last) this.#round = idleRound(task.lastBarrier);
+  /** Abandons the open round, so that tasks may take their last commit, and writes nothing more. Resolves when that is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#signal.raise();
+    await this.#run;
   }
 
-  onAcknowledge(task: Task, id: CheckpointId): void {
-    this.#take(acknowledge(this.#round, task, id, this.host.clock.monotonic()));
+  /** The view or the owners have changed. */
+  onChange(): void {
+    this.#signal.raise();
   }
 
-  onTaskFailed(): void {
-    this.#take(taskFailed(this.#round, this.host.clock.monotonic()));
-  }
-
-  /** Triggers the next round, if one can be. @returns whether it did */
-  #trigger(broadcastEnds: readonly PartitionOffset[]): boolean {
+  async #lead(): Promise<void> {
     const { host } = this;
-    const running = host.runningTasks();
-    if (running.length < host.taskCount) return false;
-    const open = trigger(this.#round, new Set(running), host.clock.monotonic());
-    if (open === undefined) return false;
-    this.#round = open;
-    for (const task of running) task.trigger(open.id, broadcastEnds);
-    return true;
-  }
-
-  #triggerNext(): void {
-    const { broadcastEnds } = this.host;
-    if (broadcastEnds === undefined) this.#trigger([]);
-    else void this.#triggerWithEnds(broadcastEnds);
-  }
-
-  /** R9: the trigger names the ends of the broadcast, which are asked for first. What has happened meanwhile is looked at again. */
-  async #triggerWithEnds(broadcastEnds: () => Promise<readonly PartitionOffset[]>): Promise<void> {
-    try {
-      const ends = await broadcastEnds();
-      if (this.#cancelTick !== undefined) this.#trigger(ends);
-    } catch {
-      // The log cannot be reached: the next tick asks again, and tasks that need the log notice for themselves.
+    this.#triggeredAt = host.clock.monotonic();
+    while (this.#leads && !this.#closed) {
+      let writer: LogWriter | undefined;
+      try {
+        await host.mayClaim();
+        writer = await host.log.openWriter({ transactionalId: host.transactionalId, transactionTimeoutMs: host.transactionTimeoutMs }); // C1
+        await host.control.readToEnd(); // C2
+        await this.#act(writer);
+      } catch (thrown) {
+        if (this.#closed) return;
+        if (isWeirError(thrown, 'invalid') || isWeirError(thrown, 'internal')) {
+          host.onFailure(thrown);
+          return;
+        }
+        await sleep(host.clock, RETRY_MS);
+      } finally {
+        await writer?.close().catch(() => undefined); // the successor's claim ends what is open
+      }
     }
   }
 
-  #tick(): void {
-    const { host } = this;
-    this.#cancelTick = host.clock.after(host.intervalMs, () => this.#tick());
-    const now = host.clock.monotonic();
-    this.#take(checkTimeout(this.#round, host.timeoutMs, now));
-    if (this.#round.state === 'OPEN') return;
-    const running = host.runningTasks();
-    if (running.length < host.taskCount) for (const task of running) task.commitPlain(); // R4; the pause is one between rounds
-    else if (now - this.#endedAt >= host.minPauseMs) this.#triggerNext();
+  async #act(writer: LogWriter): Promise<void> {
+    while (this.#leads && !this.#closed) {
+      const step = this.#decide();
+      if (step.type === 'wait') await this.#wait(step.until);
+      else await this.#write(writer, await this.#recordOf(step));
+    }
+    const { round } = this.host.control.view;
+    if (this.#leads && round?.type === 'triggered') await this.#write(writer, this.#ended(round.id, 'abandoned'));
   }
 
-  #take({ round, end }: RoundStep<Task>): void {
-    this.#round = round;
-    if (end === undefined) return;
-    this.#endedAt = this.host.clock.monotonic();
-    for (const task of this.host.runningTasks()) task.endRound(end.id);
-    this.host.onEnd(end);
+  #decide(): RoundStep {
+    const { clock, control, intervalMs, minPauseMs, timeoutMs } = this.host;
+    const now = clock.monotonic();
+    const { round } = control.view;
+    if (round?.type !== 'triggered') this.#open = undefined;
+    else if (this.#open?.id !== round.id) this.#open = { id: round.id, since: now };
+    return nextStep({
+      round: round === undefined ? undefined : { id: round.id, isOpen: round.type === 'triggered' },
+      tasks: this.#tasks(),
+      now,
+      openSince: this.#open?.since ?? now,
+      dueAt: Math.max(this.#triggeredAt + intervalMs, this.#endedAt + minPauseMs),
+      timeoutMs,
+    });
+  }
+
+  #tasks(): TaskFacts[] {
+    const { view } = this.host.control;
+    return [...this.host.owners()].map(([task, owner]) => {
+      const report = view.reportOf(task);
+      return { isUp: report?.status === 'RUNNING' && report.replica === owner, barrier: report?.barrier ?? checkpointId(0) };
+    });
+  }
+
+  async #wait(until: number | undefined): Promise<void> {
+    const { clock } = this.host;
+    const cancel = until === undefined ? undefined : clock.after(Math.max(0, until - clock.monotonic()), this.#signal.raise);
+    await this.#signal.wait();
+    cancel?.();
+  }
+
+  async #recordOf(step: Exclude<RoundStep, { readonly type: 'wait' }>): Promise<RoundRecord | undefined> {
+    if (step.type === 'end') return this.#ended(step.id, step.outcome);
+    const { broadcastEnds, clock } = this.host;
+    const ends = broadcastEnds === undefined ? [] : await broadcastEnds();
+    // Asking takes time: what has happened meanwhile is looked at again.
+    const again = this.#decide();
+    if (again.type !== 'trigger' || again.id !== step.id || this.#closed) return undefined;
+    return { version: CONTROL_VERSION, type: 'triggered', id: step.id, at: clock.wall(), broadcastEnds: ends };
+  }
+
+  #ended(id: CheckpointId, outcome: RoundOutcome): RoundRecord {
+    const { clock } = this.host;
+    const durationMs = Math.max(0, clock.monotonic() - (this.#open?.since ?? clock.monotonic()));
+    return { version: CONTROL_VERSION, type: 'ended', id, at: clock.wall(), outcome, durationMs };
+  }
+
+  async #write(writer: LogWriter, record: RoundRecord | undefined): Promise<void> {
+    if (record === undefined) return;
+    const { clock, control, controlTopic } = this.host;
+    const began = clock.monotonic();
+    this.#scratch.clear();
+    writeRound(this.#scratch, record);
+    const transaction = writer.begin();
+    const [written] = await transaction.append([{ topic: controlTopic, partition: 0, records: this.#scratch.columns }]);
+    await transaction.commit();
+    if (record.type === 'triggered') this.#triggeredAt = Math.max(this.#triggeredAt + this.host.intervalMs, began - this.host.intervalMs);
+    else this.#endedAt = clock.monotonic();
+    await control.reached(written!.nextOffset); // C3
   }
 }

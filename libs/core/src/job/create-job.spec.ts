@@ -8,6 +8,7 @@ import { FakeLog } from '../task/fake-log.spec-d.js';
 import { chunkOf } from '../task/task-rig.spec-d.js';
 import type { Stream } from '../topology/stream-builder.js';
 import { topic } from '../topology/topic.js';
+import { withControl } from './control-apart.spec-d.js';
 import { createJob } from './create-job.js';
 import { changelogTopic } from './internal-topics.js';
 import type { Job } from './job.js';
@@ -54,7 +55,7 @@ class Rig {
             this.acts.push(`log opened for ${clientId}`);
             const failure = this.openFailures.shift();
             if (failure !== undefined) throw failure;
-            return this.log;
+            return withControl(this.log, 'app', this.clock);
           },
         },
         state: {

@@ -1,36 +1,28 @@
-import type { RoundEnd } from '../checkpoint/round.js';
+import type { EndedRound } from '../control/control-record.js';
 import { errors } from '../errors/errors.js';
-import { incarnation, NO_GENERATION } from '../model/brands.js';
-import type { PartitionOffset } from '../model/topic-partition.js';
+import { incarnation } from '../model/brands.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
-import { CommitPermit, type Ownership } from '../task/commit-permit.js';
 import { Signal } from '../task/signal.js';
-import type { Task, TaskHost } from '../task/task.js';
-import type { TaskPlan } from '../task/task-plan.js';
 import type { TaskStatus } from '../task/task-status.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
-import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';
-import { changelogTopic, groupId } from './internal-topics.js';
+import { changelogTopic, controlTopic } from './internal-topics.js';
 import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
 import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
 import { cutGraph, type SubTopology } from './cut-graph.js';
 import { type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
 import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
-import { ensureChangelog, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
-import { TaskSlots } from './task-slots.js';
+import { ensureChangelog, ensureControl, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
+import { Replica, type ReplicaParts } from './replica.js';
 
 /**
  * A job in one process: from its definition to its end. It owns the order of things, and leaves each thing to its room:
  *
- *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> run the tasks
- *   while running: the coordinator drives rounds (checkpoint-coordinator.ts), the slots restart tasks (task-slots.ts)
- *   stop:   no more rounds -> tasks take their last commit and close -> backend -> log
- *
- * A replica that owns every task by itself: `Ownership` here grants each permit at once, and commits carry no group generation. The
- * group protocol will take its place; nothing else changes with it.
+ *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> run the replica
+ *   while running: the replica runs tasks and takes part in rounds (replica.ts)
+ *   stop:   the replica takes its last commits and ends -> backend -> log
  */
 export const createJob: CreateJob = (name, definition, settings, ports) => {
   const compiled = compileSettings(settings);
@@ -56,8 +48,7 @@ class StreamJob implements Job {
   #failure: Error | undefined;
   #log: Log | undefined;
   #backend: StateBackend | undefined;
-  #slots: TaskSlots | undefined;
-  #coordinator: CheckpointCoordinator | undefined;
+  #replica: Replica | undefined;
   #checkpoints: CheckpointOverview = { completed: 0, failed: 0, latest: undefined };
   #failures: readonly FailureOverview[] = [];
 
@@ -97,7 +88,7 @@ class StreamJob implements Job {
 
   overview(): JobOverview {
     const { applicationId, maxParallelism } = this.settings;
-    const tasks = (this.#slots?.tasks ?? []).map((task) => task.overview());
+    const tasks = (this.#replica?.tasks ?? []).map((task) => task.overview());
     return {
       id: this.#id,
       name: this.name,
@@ -142,7 +133,19 @@ class StreamJob implements Job {
     if (written === undefined) return;
     const plans = planTasks(sized, context, new Map([...sources, ...written]));
     this.#backend = await ports.state.open(plans.length);
-    this.#runTasks(log, this.#backend, plans);
+    await untilReached(topics, async () => {
+      this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, plans, log, backend: this.#backend! });
+    });
+    this.#onTaskStatus('RUNNING'); // they may be faster
+  }
+
+  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd'> {
+    return {
+      onTaskStatus: (_, status) => this.#onTaskStatus(status),
+      onTaskFailed: (task, error) => this.#onTaskFailed(task, error),
+      onFailure: (task, error) => this.#onFailure(task, error),
+      onRoundEnd: (round) => this.#onRoundEnd(round),
+    };
   }
 
   /** Topics that the job writes, created where they are missing; undefined if it was stopped meanwhile. */
@@ -150,6 +153,7 @@ class StreamJob implements Job {
     const wanted = [
       ...sized.flatMap(({ sinks, partitions }) => sinks.map(({ topic }) => () => ensureOutput(log, topic.topic, partitions, host))),
       ...sized.map(({ index, parallelism }) => () => ensureChangelog(log, changelogTopic(this.settings.applicationId, context.incarnation, index), parallelism, host)),
+      () => ensureControl(log, controlTopic(this.settings.applicationId), host),
       ...repartitionTopicsOf(sized, context).map(({ topic, partitions }) => () => ensureRepartition(log, topic, partitions, host)),
     ];
     const topics = new Map<string, TopicDescription>();
@@ -161,51 +165,10 @@ class StreamJob implements Job {
     return topics;
   }
 
-  #runTasks(log: Log, backend: StateBackend, plans: readonly TaskPlan[]): void {
-    const { clock, telemetry } = this.ports;
-    const { interval, minPause, timeout } = this.settings.checkpointing;
-    const taskHost: TaskHost = {
-      log,
-      backend,
-      clock,
-      telemetry,
-      ownership: this.#soleOwnership(),
-      onStatus: (task, status) => this.#onTaskStatus(task, status),
-      onAcknowledge: (task, id) => this.#coordinator?.onAcknowledge(task, id),
-    };
-    const slots = new TaskSlots(plans, {
-      clock,
-      telemetry,
-      taskHost,
-      onTaskFailed: (task, error) => this.#onTaskFailed(task, error),
-      onGiveUp: (task, error) => this.#onGiveUp(task, error),
-    });
-    this.#slots = slots;
-    this.#coordinator = new CheckpointCoordinator({
-      clock,
-      intervalMs: interval,
-      minPauseMs: minPause,
-      timeoutMs: timeout,
-      runningTasks: () => slots.running(),
-      taskCount: slots.count,
-      broadcastEnds: broadcastEndsOf(log, plans),
-      onEnd: (end) => this.#onRoundEnd(end),
-    });
-    slots.start();
-    this.#coordinator.start();
-  }
-
-  #soleOwnership(): Ownership {
-    const membership = { groupId: groupId(this.settings.applicationId), generation: NO_GENERATION, memberId: '' };
-    const permit = new CommitPermit(membership, FIRST_LIFE);
-    return { permit: () => Promise.resolve(permit) };
-  }
-
   async #shutDown(failure: Error | undefined): Promise<void> {
     if (isTerminal(this.#status)) return;
     this.#move(failure === undefined ? 'CANCELLING' : 'FAILING', failure?.message);
-    this.#coordinator?.close();
-    await this.#slots?.stop();
+    await this.#replica?.stop();
     const closed = await this.#closeAdapters();
     const error = failure ?? this.#failure ?? closed;
     this.#end(error === undefined ? { status: 'CANCELED' } : { status: 'FAILED', error });
@@ -241,22 +204,18 @@ class StreamJob implements Job {
 
   // ---- what tasks and rounds tell ----
 
-  #onTaskStatus(task: Task, status: TaskStatus): void {
-    if (status !== 'RUNNING') return;
-    this.#coordinator?.onTaskRunning(task);
-    if (!this.#stopping && this.#slots!.running().length === this.#slots!.count) this.#move('RUNNING');
+  #onTaskStatus(status: TaskStatus): void {
+    if (status === 'RUNNING' && !this.#stopping && this.#replica?.isRunning === true) this.#move('RUNNING');
   }
 
   #onTaskFailed(task: string, error: Error): void {
     this.#remember(task, error);
-    this.#coordinator?.onTaskFailed();
     if (this.#status === 'RUNNING' || this.#status === 'INITIALIZING') this.#move('RESTARTING', error.message);
     else this.#reason = error.message;
   }
 
-  #onGiveUp(task: string, error: Error): void {
+  #onFailure(task: string | undefined, error: Error): void {
     this.#remember(task, error);
-    this.#coordinator?.onTaskFailed();
     this.#failure ??= error;
     this.#signal.raise();
   }
@@ -265,11 +224,11 @@ class StreamJob implements Job {
     this.#failures = [{ at: this.ports.clock.wall(), task, message: error.message }, ...this.#failures].slice(0, FAILURE_HISTORY);
   }
 
-  #onRoundEnd({ id, outcome, durationMs }: RoundEnd): void {
+  #onRoundEnd({ id, outcome, durationMs }: EndedRound): void {
     const { clock, telemetry } = this.ports;
     const { completed, failed, latest } = this.#checkpoints;
     if (outcome === 'completed') {
-      const bytes = this.#slots!.tasks.reduce((sum, task) => sum + task.stateBytes, 0);
+      const bytes = this.#replica!.tasks.reduce((sum, task) => sum + task.stateBytes, 0);
       this.#checkpoints = { completed: completed + 1, failed, latest: { id, completedAt: clock.wall(), durationMs, bytes } };
       telemetry.emit({ type: 'checkpoint-completed', job: this.name, checkpoint: id, durationMs });
     } else {
@@ -302,12 +261,4 @@ class StreamJob implements Job {
     this.#reason = reason;
     this.ports.telemetry.emit({ type: 'job-status', job: this.name, from, to, ...(reason === undefined ? {} : { reason }) });
   }
-}
-
-/** Asks for the ends of all partitions that every task reads; undefined if there are none. */
-function broadcastEndsOf(log: Log, plans: readonly TaskPlan[]): (() => Promise<readonly PartitionOffset[]>) | undefined {
-  const inputs = new Map(plans.flatMap((plan) => plan.inputs).flatMap((input) => (input.type === 'broadcast' ? [[input.topic, input.partitions] as const] : [])));
-  const partitions = [...inputs].flatMap(([topic, count]) => Array.from({ length: count }, (_, partition) => ({ topic, partition })));
-  if (partitions.length === 0) return undefined;
-  return async () => (await log.endPositions(partitions)).map(({ topic, partition, lastStable }) => ({ topic, partition, offset: lastStable }));
 }

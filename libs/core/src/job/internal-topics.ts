@@ -6,7 +6,9 @@ import type { TopicSpec } from '../ports/log.js';
  *
  *   changelog          <application id>-<incarnation>-<sub-topology>-changelog     compacted, one partition per task
  *   repartition topic  <application id>-<incarnation>-<name of the shuffle>-repartition   kept until its reader has committed it
+ *   control topic      <application id>-control                                    compacted, one partition; of every incarnation
  *   transactional id   <application id>-<sub-topology>-<task>                      static: the next owner's claim ends the last one's work
+ *   coordinator's id   <application id>-coordinator
  *   consumer group     <application id>
  *
  * The numbers of changelogs and ids stand last and in a fixed count, so that no two applications share one, even where one's id begins
@@ -21,6 +23,10 @@ export const repartitionTopic = (applicationId: string, incarnation: Incarnation
 export const taskId = (subTopology: number, task: number): string => `${subTopology}-${task}`;
 
 export const transactionalId = (applicationId: string, subTopology: number, task: number): string => `${applicationId}-${taskId(subTopology, task)}`;
+
+export const controlTopic = (applicationId: string): string => `${applicationId}-control`;
+
+export const coordinatorId = (applicationId: string): string => `${applicationId}-coordinator`;
 
 export const groupId = (applicationId: string): string => applicationId;
 
@@ -37,3 +43,5 @@ export const repartitionSpec = (topic: string, partitions: number, maxMessageByt
   partitions,
   config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(maxMessageBytes) },
 });
+
+export const controlSpec = (topic: string): TopicSpec => ({ topic, partitions: 1, config: { 'cleanup.policy': 'compact' } });

@@ -3,7 +3,7 @@ import { isWeirError } from '../errors/weir-error.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { changelogSpec, repartitionSpec } from './internal-topics.js';
+import { changelogSpec, controlSpec, repartitionSpec } from './internal-topics.js';
 
 /**
  * The topics a job needs: inputs are waited for, and said to be; outputs and changelogs are created where they are missing.
@@ -92,6 +92,18 @@ export async function ensureRepartition(log: Log, topic: string, partitions: num
   if (host.isCanceled()) return undefined;
   if (found === undefined) return create(log, topic, partitions, repartitionSpec(topic, partitions, host.maxMessageBytes).config, host);
   if (found.partitions !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: found.partitions, found: partitions });
+  return found;
+}
+
+/**
+ * Describes the control topic, creating it where it is missing.
+ * @throws WeirError `invalid` CONTROL_TOPIC_INVALID
+ */
+export async function ensureControl(log: Log, topic: string, host: TopicsHost): Promise<TopicDescription | undefined> {
+  const found = await untilReached(host, () => log.describeTopic(topic));
+  if (host.isCanceled()) return undefined;
+  if (found === undefined) return create(log, topic, 1, controlSpec(topic).config, host);
+  if (found.partitions !== 1) throw errors.controlTopicInvalid({ topic, partitions: found.partitions });
   return found;
 }
 

@@ -30,6 +30,11 @@ export class CommitPermit {
  * task has claimed its transactional id and before it reads anything (I3).
  */
 export interface Ownership {
+  /**
+   * Resolves once it is certain that the task was this replica's a moment ago: a zombie must not fence the rightful owner.
+   * @throws WeirError `fenced` if it is not
+   */
+  mayClaim(task: string): Promise<void>;
   /** Resolves once it is certain that the task is this replica's, now. @throws WeirError `fenced` if it is not */
   permit(task: string): Promise<CommitPermit>;
 }

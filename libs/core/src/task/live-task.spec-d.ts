@@ -1,10 +1,11 @@
 import { ManualClock, RecordingTelemetry } from '@weir/testing';
 import type { JobDefinition } from '../job/job-definition.js';
-import { incarnation, NO_GENERATION } from '../model/brands.js';
+import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';
 import { CommitPermit } from './commit-permit.js';
 import { FakeLog, type FakeReader, type FakeWriter } from './fake-log.spec-d.js';
-import { Task, type TaskEnd, type TaskHost } from './task.js';
+import { Task, type TaskEnd } from './task.js';
+import type { TaskHost } from './task-host.js';
 import type { TaskPlan } from './task-plan.js';
 import { plansOf, type PlanOptions } from './task-rig.spec-d.js';
 
@@ -17,6 +18,8 @@ export class LiveTasks {
   readonly permit = new CommitPermit({ groupId: 'app', generation: NO_GENERATION, memberId: '' }, incarnation(0));
   /** Moves and acknowledgements, in their order. */
   readonly told: string[] = [];
+  /** The round that is open, by the control topic. */
+  openRound: CheckpointId | undefined;
   readonly plans: TaskPlan[];
   readonly host: TaskHost;
 
@@ -32,7 +35,9 @@ export class LiveTasks {
       backend: this.backend,
       clock: this.clock,
       telemetry: this.telemetry,
-      ownership: { permit: () => Promise.resolve(this.permit) },
+      ownership: { mayClaim: () => Promise.resolve(), permit: () => Promise.resolve(this.permit) },
+      openRound: () => this.openRound,
+      onFailing: (task) => void this.told.push(`${task.name} fails`),
       onStatus: (task, status) => void this.told.push(`${task.name} ${status}`),
       onAcknowledge: (task, id) => void this.told.push(`${task.name} acknowledged ${id}`),
     };

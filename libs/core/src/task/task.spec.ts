@@ -4,7 +4,7 @@ import type { Codec } from '../codec/codec.js';
 import { bytes, float64, utf8 } from '../codec/primitives.js';
 import { WeirError } from '../errors/weir-error.js';
 import type { JobDefinition } from '../job/job-definition.js';
-import { checkpointId, offset } from '../model/brands.js';
+import { type CheckpointId, checkpointId, offset } from '../model/brands.js';
 import { NULL, RecordColumns } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
@@ -37,9 +37,10 @@ describe('the start of a task', () => {
     const endPositions = tasks.log.endPositions.bind(tasks.log);
     tasks.log.openWriter = (options) => (order.push('claim'), openWriter(options));
     tasks.log.endPositions = (partitions) => (order.push(`ends of ${partitions[0]!.topic}`), endPositions(partitions));
+    tasks.host.ownership.mayClaim = async () => void order.push('sure of it');
     tasks.host.ownership.permit = () => (order.push('permit'), Promise.resolve(tasks.permit));
     const { task, reader, writer } = await tasks.start();
-    expect(order).toEqual(['claim', 'permit', 'ends of app-0-0-changelog', 'ends of in']);
+    expect(order).toEqual(['sure of it', 'claim', 'permit', 'ends of app-0-0-changelog', 'ends of in']);
     expect([task.status, writer.transactionalId, reader.assigned]).toEqual(['RUNNING', 'app-0-0', [{ topic: 'in', partition: 0, offset: 0 }]]);
     expect(tasks.take()).toEqual(['0-0 INITIALIZING', '0-0 RUNNING']);
   });
@@ -66,7 +67,7 @@ describe('the start of a task', () => {
     const { ended, writer } = await tasks.start();
     expect(await ended).toEqual({ type: 'failed', error: fenced });
     expect([writer.steps, tasks.backend.acts]).toEqual([['close'], []]);
-    expect(tasks.take()).toEqual(['0-0 INITIALIZING', '0-0 FAILED']);
+    expect(tasks.take()).toEqual(['0-0 INITIALIZING', '0-0 fails', '0-0 FAILED']);
   });
 
   it('is called off by a stop while it restores', async () => {
@@ -204,6 +205,60 @@ describe('R1: from the commit with barrier n to the end of n', () => {
   });
 });
 
+describe('R3: a task that starts while a round is open', () => {
+  /** A task that has committed barrier 1 before, with `open` being the open round now. */
+  async function restarted(open: CheckpointId | undefined): Promise<{ readonly tasks: LiveTasks; readonly live: LiveTask }> {
+    const before = new LiveTasks(counting, ONE);
+    const first = await before.start();
+    first.reader.feed(rowsAt(0, 'a'));
+    await settle(before);
+    first.task.trigger(FIRST);
+    await settle(before);
+    const tasks = new LiveTasks(counting, ONE);
+    tasks.openRound = open;
+    tasks.backend.store = before.backend.store;
+    tasks.log.setEnds(tasks.plans[0]!.changelog.topic, 0, 0, before.backend.store.position!.offset);
+    const live = await tasks.start(1);
+    // Behind what the first attempt has written.
+    live.writer.acknowledge = (result) => ({ ...result, firstOffset: offset(result.firstOffset + 100), nextOffset: offset(result.nextOffset + 100) });
+    live.reader.feed(rowsAt(1, 'b'));
+    await settle(tasks);
+    return { tasks, live };
+  }
+
+  it('and has committed its barrier, commits nothing until it ends (R1)', async () => {
+    const { tasks, live } = await restarted(FIRST);
+    live.task.commitPlain();
+    await settle(tasks);
+    expect(appends(live)).toEqual([]);
+    live.task.endRound(FIRST);
+    await settle(tasks);
+    expect(appends(live)).toHaveLength(1);
+  });
+
+  it('and has committed its barrier, never sends it a second time', async () => {
+    const { tasks, live } = await restarted(FIRST);
+    live.task.trigger(FIRST);
+    live.task.endRound(FIRST);
+    await settle(tasks);
+    expect([appends(live), tasks.take()]).toEqual([[], ['0-0 INITIALIZING', '0-0 RUNNING']]);
+  });
+
+  it('and has not committed its barrier, joins it', async () => {
+    const { tasks, live } = await restarted(checkpointId(2));
+    live.task.trigger(checkpointId(2));
+    await settle(tasks);
+    expect([appends(live).length, live.task.lastBarrier]).toEqual([1, 2]);
+  });
+
+  it('knows by a later trigger that the round is over', async () => {
+    const { tasks, live } = await restarted(FIRST);
+    live.task.trigger(checkpointId(2));
+    await settle(tasks);
+    expect([appends(live).length, live.task.lastBarrier]).toEqual([1, 2]);
+  });
+});
+
 describe('a stop', () => {
   it('commits what there is without a barrier, closes everything and ends', async () => {
     const tasks = new LiveTasks(counting, ONE);
@@ -268,6 +323,7 @@ describe('a failure', () => {
     live.reader.feed(chunkOf('in', 0, [{ value: Buffer.from([0xff]), offset: 0 }]));
     await settle(tasks);
     expect(tasks.backend.store.closed).toBe(false);
+    expect(tasks.take().slice(-1)).toEqual(['0-0 fails']); // said at once, so that the round is abandoned (R4)
     commit();
     expect(await live.ended).toMatchObject({ type: 'failed', error: { code: 'RECORD_UNDECODABLE' } });
     expect(appends(live)).toHaveLength(1);

@@ -3,13 +3,11 @@ import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
 import type { TaskOverview } from '../job/job-overview.js';
-import type { Clock } from '../ports/clock.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
-import type { Log, LogChunk, LogReader, LogWriter } from '../ports/log.js';
-import type { StateBackend, StateStore } from '../ports/state-backend.js';
-import type { Telemetry } from '../ports/telemetry.js';
+import type { LogChunk, LogReader, LogWriter } from '../ports/log.js';
+import type { StateStore } from '../ports/state-backend.js';
 import { commitEpoch, type FrozenEpoch } from './commit.js';
-import type { CommitPermit, Ownership } from './commit-permit.js';
+import type { CommitPermit } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
 import { ChunkSlices, EpochLimits } from './epoch-limits.js';
 import { InputPositions } from './input-positions.js';
@@ -19,6 +17,7 @@ import { restore, type Restored } from './restore.js';
 import { ReservedRecords } from './reserved-records.js';
 import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from './signal.js';
+import type { TaskHost } from './task-host.js';
 import { isSingleStage, scopeOf, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
@@ -30,7 +29,8 @@ import { explainTooLarge } from './too-large.js';
  * again (job/).
  *
  * Start, in this order (I3):
- *   1. let the backend see what lies there, and claim the transactional id: ends a predecessor's open transaction and fences it (I4)
+ *   1. if the task is this replica's, let the backend see what lies there, and claim the transactional id: ends a predecessor's open
+ *      transaction and fences it (I4)
  *   2. get the permit: the task is still this replica's
  *   3. restore: changelog settled, state and epoch record read (restore.ts)
  *   4. open the user's functions, compare what they declare with what is recorded
@@ -47,18 +47,9 @@ import { explainTooLarge } from './too-large.js';
  *   R1. From the freeze with barrier n to the end of n, nothing is committed: `#window` is the round whose end is awaited. No transaction
  *       is open between commits either, for an epoch's effects are sent as part of its commit.
  *   R8. A trigger finds nothing changed: it is acknowledged without a transaction.
+ *   R3. A task that starts while the round of its last barrier is open waits for its end, too, and takes no second barrier of it.
  *   One commit at a time; a frozen epoch commits as it stands, whatever became of its round.
  */
-export interface TaskHost {
-  readonly log: Log;
-  readonly backend: StateBackend;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly ownership: Ownership;
-  /** Every move of the task. */
-  onStatus(task: Task, status: TaskStatus): void;
-  onAcknowledge(task: Task, checkpoint: CheckpointId): void;
-}
 
 /** How a task ended. */
 export type TaskEnd = { readonly type: 'canceled' } | { readonly type: 'failed'; readonly error: Error };
@@ -157,6 +148,8 @@ export class Task {
       this.#move('INITIALIZING');
       const started = await this.#initialize();
       if (started) {
+        const open = this.host.openRound();
+        if (open !== undefined && this.#lastBarrier >= open) this.#window = open; // R3
         this.#move('RUNNING');
         await this.#loop();
       }
@@ -164,6 +157,7 @@ export class Task {
       end = { type: 'canceled' };
     } catch (thrown) {
       end = { type: 'failed', error: asError(thrown) };
+      this.host.onFailing(this);
     }
     end = await this.#close(end);
     this.#move(end.type === 'canceled' ? 'CANCELED' : 'FAILED');
@@ -172,6 +166,8 @@ export class Task {
 
   /** Asks for the commit that carries barrier `id`. @param broadcastEnds how far broadcast inputs are to be read for it (R9) */
   trigger(id: CheckpointId, broadcastEnds: readonly PartitionOffset[] = []): void {
+    if (id <= this.#lastBarrier || this.#window === id) return; // R3
+    this.#window = undefined; // a later trigger says that the round before has ended
     this.#request = { type: 'barrier', id };
     if (this.#reader !== undefined) this.#positions?.broadcast.raise(broadcastEnds, this.#reader);
     this.#signal.raise();
@@ -227,6 +223,7 @@ export class Task {
   async #initialize(): Promise<boolean> {
     const { plan, host } = this;
     // 1.
+    await host.ownership.mayClaim(this.name);
     await host.backend.beforeClaim?.(scopeOf(plan));
     this.#writer = await host.log.openWriter({ transactionalId: plan.transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs });
     // 2.

@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkpointId, offset } from '../model/brands.js';
+import { RecordWriter } from '../model/record-columns.js';
+import { type ControlRecord, decodeControlRecord, type RoundRecord, type TaskReport, writeReport, writeRound } from './control-record.js';
+
+const triggered: RoundRecord = { version: 1, type: 'triggered', id: checkpointId(7), at: 5, broadcastEnds: [{ topic: 'limits', partition: 0, offset: offset(12) }] };
+const ended: RoundRecord = { version: 1, type: 'ended', id: checkpointId(7), at: 9, outcome: 'completed', durationMs: 4 };
+const report: TaskReport = { version: 1, task: '0-3', replica: 'r1', status: 'RUNNING', barrier: checkpointId(6), at: 3 };
+
+function written(write: (out: RecordWriter) => void): { readonly key: Buffer; readonly value: Buffer } {
+  const out = new RecordWriter();
+  write(out);
+  return { key: Buffer.from(out.columns.key(0)!), value: Buffer.from(out.columns.value(0)!) };
+}
+const decoded = (key: string, value: string | null): ControlRecord | undefined =>
+  decodeControlRecord(Buffer.from(key), value === null ? null : Buffer.from(value), 'app-control-0');
+
+describe('a control record', () => {
+  it.each([
+    ['a trigger', (out: RecordWriter) => writeRound(out, triggered), { type: 'round', round: triggered }],
+    ['the end of a round', (out: RecordWriter) => writeRound(out, ended), { type: 'round', round: ended }],
+    ['a report', (out: RecordWriter) => writeReport(out, report), { type: 'report', report }],
+  ])('comes back as it was written: %s', (_, write, expected) => {
+    const { key, value } = written(write);
+    expect(decodeControlRecord(key, value, 'app-control-0')).toEqual(expected);
+  });
+
+  it('has these keys and these bytes, so that a version that is written finds what was written before', () => {
+    const round = written((out) => writeRound(out, ended));
+    expect([round.key.toString(), round.value.toString()]).toEqual(['round', '{"version":1,"type":"ended","id":7,"at":9,"outcome":"completed","durationMs":4}']);
+    const told = written((out) => writeReport(out, report));
+    expect([told.key.toString(), told.value.toString()]).toEqual(['task/0-3', '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3}']);
+  });
+
+  it('is passed over if its key is not known, and so is a tombstone', () => {
+    expect([decoded('manifest/4', '{}'), decoded('round', null), decodeControlRecord(null, Buffer.from('{}'), 'app-control-0')]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it.each([
+    ['no JSON', 'round', 'x', 'it is no JSON'],
+    ['no object', 'round', 'null', 'it is no JSON object'],
+    ['a newer version', 'round', '{"version":2}', 'version 2, and this Weir reads 1'],
+    ['an unknown kind of round', 'round', '{"version":1,"type":"paused","id":1}', 'it is no round'],
+    ['an id that is none', 'round', '{"version":1,"type":"triggered","id":-1,"broadcastEnds":[]}', 'it is no round'],
+    ['ends that are none', 'round', '{"version":1,"type":"triggered","id":1,"broadcastEnds":[{"topic":"a"}]}', 'it is no round'],
+    ['an unknown outcome', 'round', '{"version":1,"type":"ended","id":1,"outcome":"lost","durationMs":1}', 'it is no round'],
+    ['a report under the key of another task', 'task/0-1', '{"version":1,"task":"0-2","replica":"r","status":"DOWN","barrier":0}', 'it is no report of that task'],
+    ['an unknown status', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"FINE","barrier":0}', 'it is no report of that task'],
+  ])('is refused with where it lies and why: %s', (_, key, value, problem) => {
+    expect(() => decoded(key, value)).toThrow(`The record "${key}" in control topic app-control-0 cannot be read: ${problem}.`);
+  });
+});
