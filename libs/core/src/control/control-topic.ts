@@ -14,7 +14,7 @@ import { ControlView } from './control-view.js';
  * view means something to the coordinator and to the tasks (job/).
  *
  * Invariants
- *   T1. Changes are told in the order of the log, each once, and only after `open` has resolved: what was there before is in the view.
+ *   T1. Changes are told in the order of the log, each once, and only after `open` has resolved: what was decided before is in the view.
  *   T2. `readToEnd` resolves only when everything that was there at its call has been read, decided transactions included (I3).
  *   T3. Reports are appended in the order in which they were made; one that could not be appended is tried again before the next.
  *       A report may be there twice, which changes nothing.
@@ -61,13 +61,16 @@ export class ControlTopic {
     this.#position = start;
   }
 
-  /** Reads what is there. @throws WeirError as the log throws them; `invalid` CONTROL_RECORD_UNREADABLE */
+  /**
+   * Reads what is decided: a dead coordinator's transaction may be open, and only its successor, who needs this view, can end it.
+   * @throws WeirError as the log throws them; `invalid` CONTROL_RECORD_UNREADABLE
+   */
   static async open(parts: ControlTopicParts): Promise<ControlTopic> {
     const [ends] = await parts.log.endPositions([{ topic: parts.topic, partition: 0 }]);
     const opened = new ControlTopic(parts, ends!.start, await parts.log.openAppender());
     opened.#loops = Promise.all([opened.#follow(), opened.#send()]);
     try {
-      await opened.readToEnd();
+      await opened.reached(ends!.lastStable);
     } catch (thrown) {
       await opened.close();
       throw thrown;

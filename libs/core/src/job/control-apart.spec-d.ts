@@ -21,6 +21,7 @@ export function withControl(fake: Log, applicationId: string, clock: ManualClock
     openReader: (options) => new LateReader(options, (topic) => (topic === name ? control : fake)),
     openWriter: (options) => (options.transactionalId === coordinatorId(applicationId) ? control : fake).openWriter(options),
     openAppender: () => control.openAppender(),
+    joinGroup: (options) => control.joinGroup(options),
     close: async () => {
       await control.close();
       await fake.close();
