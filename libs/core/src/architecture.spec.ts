@@ -8,7 +8,7 @@ import { describe, expect, it } from '@jest/globals';
  *
  * A room may use what stands in a row above it:
  */
-const ROWS: readonly (readonly string[])[] = [['model', 'errors'], ['ports', 'codec'], ['checkpoint', 'restart', 'state', 'membership', 'assignment'], ['topology'], ['task'], ['job']];
+const ROWS: readonly (readonly string[])[] = [['model', 'errors'], ['ports', 'codec'], ['checkpoint', 'restart', 'state', 'membership', 'assignment', 'control'], ['topology'], ['task'], ['job']];
 
 /** Imports against the rows that are there all the same, each with its reason. None is of a type's file that imports it back. */
 const AGAINST_THE_ROWS: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { RecordWriter } from '../model/record-columns.js';
 import { partitionName, type TopicPartition } from '../model/topic-partition.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, LogAppender, LogChunk, LogReader } from '../ports/log.js';
-import { Signal } from '../task/signal.js';
+import { Signal } from '../model/signal.js';
 import { type ControlRecord, decodeControlRecord, type TaskReport, writeReport } from './control-record.js';
 import { ControlView } from './control-view.js';
 
@@ -189,4 +189,5 @@ export class ControlTopic {
   }
 }
 
-const isPassing = (thrown: unknown): boolean => isWeirError(thrown, 'retry') || isWeirError(thrown, 'restart-task') || isWeirError(thrown, 'fenced');
+/** Data and settings do not mend themselves; whatever else goes wrong may. */
+const isPassing = (thrown: unknown): boolean => !isWeirError(thrown) || !['data', 'invalid', 'internal'].includes(thrown.kind);

@@ -7,7 +7,7 @@ import { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, LogWriter } from '../ports/log.js';
-import { Signal } from '../task/signal.js';
+import { Signal } from '../model/signal.js';
 
 /**
  * The coordinator of a job: the one replica that writes rounds into the control topic. It decides by checkpoint/round.ts, from what the

@@ -3,7 +3,7 @@ import { errors } from '../errors/errors.js';
 import { incarnation } from '../model/brands.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
-import { Signal } from '../task/signal.js';
+import { Signal } from '../model/signal.js';
 import type { TaskStatus } from '../task/task-status.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';

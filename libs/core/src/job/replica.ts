@@ -8,6 +8,7 @@ import type { StateBackend } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import { CommitPermit, type Ownership } from '../task/commit-permit.js';
 import type { Task } from '../task/task.js';
+import type { TaskHandle, TaskHost } from '../task/task-host.js';
 import { taskName, type TaskPlan } from '../task/task-plan.js';
 import type { TaskStatus } from '../task/task-status.js';
 import { CheckpointCoordinator } from './checkpoint-coordinator.js';
@@ -41,7 +42,7 @@ export interface ReplicaParts {
   readonly backend: StateBackend;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  onTaskStatus(task: Task, status: TaskStatus): void;
+  onTaskStatus(task: TaskHandle, status: TaskStatus): void;
   /** It restarts by itself. */
   onTaskFailed(task: string, error: Error): void;
   /** The job cannot go on. */
@@ -122,7 +123,7 @@ export class Replica {
     await this.#control.close();
   }
 
-  #taskHost(): ConstructorParameters<typeof TaskSlots>[1]['taskHost'] {
+  #taskHost(): TaskHost {
     const { log, backend, clock, telemetry } = this.parts;
     return {
       log,
@@ -176,7 +177,7 @@ export class Replica {
 
   // ---- what tasks tell ----
 
-  #onTaskStatus(task: Task, status: TaskStatus): void {
+  #onTaskStatus(task: TaskHandle, status: TaskStatus): void {
     if (status === 'RUNNING') {
       this.#report(task, 'RUNNING', task.lastBarrier);
       this.#follower.onTaskRunning(task);
@@ -185,11 +186,11 @@ export class Replica {
     this.parts.onTaskStatus(task, status);
   }
 
-  #onAcknowledge(task: Task, id: CheckpointId): void {
+  #onAcknowledge(task: TaskHandle, id: CheckpointId): void {
     this.#report(task, 'RUNNING', id);
   }
 
-  #report(task: Task, status: TaskReport['status'], barrier: CheckpointId): void {
+  #report(task: TaskHandle, status: TaskReport['status'], barrier: CheckpointId): void {
     this.#control.report({ version: CONTROL_VERSION, task: task.name, replica: this.#id, status, barrier, at: this.parts.clock.wall() });
   }
 

@@ -2,15 +2,16 @@ import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from '@weir/testing';
 import type { TriggeredRound } from '../control/control-record.js';
 import { type CheckpointId, checkpointId } from '../model/brands.js';
-import type { Task } from '../task/task.js';
+import type { TaskHandle } from '../task/task-host.js';
+import type { TaskStatus } from '../task/task-status.js';
 import { RoundFollower } from './round-follower.js';
 
 const INTERVAL_MS = 500;
 
 /** What a follower asks of a task, written down. */
-class FakeTask {
+class FakeTask implements TaskHandle {
   lastBarrier: CheckpointId = checkpointId(0);
-  status = 'RUNNING';
+  status: TaskStatus = 'RUNNING';
 
   constructor(
     readonly name: string,
@@ -37,7 +38,7 @@ class Rig {
   readonly follower = new RoundFollower({
     clock: this.clock,
     intervalMs: INTERVAL_MS,
-    tasks: () => [this.a, this.b] as unknown as readonly Task[],
+    tasks: () => [this.a, this.b],
     openRound: () => this.open,
     onTick: () => undefined,
   });
@@ -72,10 +73,10 @@ describe('a round', () => {
     rig.trigger(4);
     rig.take();
     rig.b.lastBarrier = checkpointId(3);
-    rig.follower.onTaskRunning(rig.b as unknown as Task);
+    rig.follower.onTaskRunning(rig.b);
     expect(rig.take()).toEqual(['b triggered 4']);
     rig.b.lastBarrier = checkpointId(4);
-    rig.follower.onTaskRunning(rig.b as unknown as Task);
+    rig.follower.onTaskRunning(rig.b);
     expect(rig.take()).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import type { RoundRecord, TriggeredRound } from '../control/control-record.js';
 import type { Cancel, Clock } from '../ports/clock.js';
-import type { Task } from '../task/task.js';
+import type { TaskHandle } from '../task/task-host.js';
 
 /**
  * What the rounds in the control topic mean to the tasks of this replica.
@@ -14,7 +14,7 @@ export interface FollowerHost {
   readonly clock: Clock;
   readonly intervalMs: number;
   /** Latest attempts of the tasks of this replica, whatever their status. */
-  tasks(): readonly Task[];
+  tasks(): readonly TaskHandle[];
   /** The round that is open now. */
   openRound(): TriggeredRound | undefined;
   /** Every interval. */
@@ -50,13 +50,13 @@ export class RoundFollower {
     for (const task of this.host.tasks()) if (task.status === 'RUNNING') this.#give(task, round);
   }
 
-  onTaskRunning(task: Task): void {
+  onTaskRunning(task: TaskHandle): void {
     const open = this.host.openRound();
     if (open !== undefined) this.#give(task, open);
   }
 
   /** R3: a second barrier n never follows a first. */
-  #give(task: Task, { id, broadcastEnds }: TriggeredRound): void {
+  #give(task: TaskHandle, { id, broadcastEnds }: TriggeredRound): void {
     if (task.lastBarrier < id) task.trigger(id, broadcastEnds);
   }
 

@@ -11,7 +11,7 @@ import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';
 import { FakeLog } from './fake-log.spec-d.js';
 import { restore, type Restored, type RestoreProgress } from './restore.js';
-import { Signal } from './signal.js';
+import { Signal } from '../model/signal.js';
 import { chunkOf, type Row } from './task-rig.spec-d.js';
 
 const WALL = 1_700_000_000_000;

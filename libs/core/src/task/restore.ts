@@ -9,7 +9,7 @@ import type { Log, PartitionEnds } from '../ports/log.js';
 import type { StateBackend, StateStore, StorePosition, StoreScope } from '../ports/state-backend.js';
 import { decodeCatalogue, type StateCatalogue } from '../state/state-catalogue.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
-import type { Signal } from './signal.js';
+import type { Signal } from '../model/signal.js';
 import type { ChangelogTopic } from './task-plan.js';
 
 /**

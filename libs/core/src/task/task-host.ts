@@ -1,11 +1,25 @@
 import type { CheckpointId } from '../model/brands.js';
+import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Ownership } from './commit-permit.js';
-import type { Task } from './task.js';
 import type { TaskStatus } from './task-status.js';
+
+/** A task as the rounds see it. */
+export interface TaskHandle {
+  readonly name: string;
+  readonly status: TaskStatus;
+  /** The last barrier that it has committed. */
+  readonly lastBarrier: CheckpointId;
+  /** Asks for the commit that carries barrier `id`. @param broadcastEnds how far broadcast inputs are to be read for it (R9) */
+  trigger(id: CheckpointId, broadcastEnds?: readonly PartitionOffset[]): void;
+  /** Round `id` was recorded as ended, however: ends the window of R1. A barrier not frozen yet is dropped with it. */
+  endRound(id: CheckpointId): void;
+  /** Asks for a commit without a barrier (R1, R4). */
+  commitPlain(): void;
+}
 
 /** What a task asks of the replica that runs it, and tells it. */
 export interface TaskHost {
@@ -15,12 +29,12 @@ export interface TaskHost {
   readonly telemetry: Telemetry;
   readonly ownership: Ownership;
   /** The task has failed: said at once (R4), before what it has open is closed and its status moves. */
-  onFailing(task: Task): void;
+  onFailing(task: TaskHandle): void;
   /** Every move of the task. */
-  onStatus(task: Task, status: TaskStatus): void;
+  onStatus(task: TaskHandle, status: TaskStatus): void;
   /** The round that is open now, by the control topic as far as it was read. */
   openRound(): CheckpointId | undefined;
   /** The task has committed this barrier, or had nothing to commit for it. */
-  onAcknowledge(task: Task, checkpoint: CheckpointId): void;
+  onAcknowledge(task: TaskHandle, checkpoint: CheckpointId): void;
 }
 

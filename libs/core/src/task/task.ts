@@ -16,8 +16,8 @@ import { RepartitionPurge } from './repartition-purge.js';
 import { restore, type Restored } from './restore.js';
 import { ReservedRecords } from './reserved-records.js';
 import { RestoreTracker } from './restore-tracker.js';
-import { Signal } from './signal.js';
-import type { TaskHost } from './task-host.js';
+import { Signal } from '../model/signal.js';
+import type { TaskHandle, TaskHost } from './task-host.js';
 import { isSingleStage, scopeOf, taskName, type TaskPlan } from './task-plan.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
@@ -77,7 +77,7 @@ interface FreezeKind {
 /** What the task was asked for and has not begun yet. */
 type Request = { readonly type: 'barrier'; readonly id: CheckpointId } | { readonly type: 'plain' } | undefined;
 
-export class Task {
+export class Task implements TaskHandle {
   readonly name: string;
   readonly #signal = new Signal();
   readonly #tracker: RestoreTracker;
