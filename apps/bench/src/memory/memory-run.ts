@@ -2,6 +2,7 @@ import type { JobDefinition } from '@weir/core';
 import { rocksdb } from '@weir/storage';
 import { numbers, PhasedInput } from '../replay/phased-input.js';
 import { PhasedJob } from '../replay/phased-job.js';
+import { APPLICATION_ID } from '../replay/replay-log.js';
 import { ADD, CollectionsJob, GET, ITERATE, PUT } from './collections.js';
 import { INPUT, KeyedOperations, KeyedValuesJob, type NextOperation } from './keyed-values.js';
 import type { MemoryResult, MemorySpec } from './memory-spec.js';
@@ -48,7 +49,7 @@ async function runCollections(spec: MemorySpec): Promise<MemoryResult> {
 }
 
 function jobOf({ parallelism, intervalMs, cacheEntries, budgetBytes, stateDir, ends }: MemorySpec, definition: JobDefinition, input: PhasedInput): PhasedJob {
-  const settings = { applicationId: 'memory', parallelism, checkpointing: { interval: intervalMs }, state: { cacheEntries } };
+  const settings = { applicationId: APPLICATION_ID, parallelism, checkpointing: { interval: intervalMs }, state: { cacheEntries } };
   return new PhasedJob(definition, settings, rocksdb({ dir: stateDir, memoryBudgetBytes: budgetBytes }), { inputs: { [INPUT]: input }, partitions: parallelism, ends });
 }
 

@@ -1,7 +1,7 @@
 import { ByteWriter, type Codec, clockOf, createJob, float64, json, RecordColumns, RecordWriter, silentTelemetry, utf8 } from '@weir/core';
 import type { Alert } from '../input/alert-digest.js';
 import { sensorId } from '../input/fleet.js';
-import { NowhereStore, nowhere, type ReplayInput, ReplayLog } from '../replay/replay-log.js';
+import { APPLICATION_ID, NowhereStore, nowhere, type ReplayInput, ReplayLog } from '../replay/replay-log.js';
 import { median } from '../report/figures.js';
 import { sensorReadingCodec, temperatureJob } from '../run/temperature-job.js';
 import { batchEncoders, keyTables, recordSetReaders } from './insides.js';
@@ -90,7 +90,7 @@ async function engine(sensors: number, intervalMs: number): Promise<number> {
   return spent / (ROWS * rounds);
 
   async function start(input: ReplayInput): Promise<void> {
-    const settings = { applicationId: 'micro', parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries: EVERY_KEY } };
+    const settings = { applicationId: APPLICATION_ID, parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries: EVERY_KEY } };
     const ports = { log: new ReplayLog({ inputs: { in: input }, partitions: 1 }).factory, state: nowhere, clock, telemetry: silentTelemetry };
     createJob('temperature-alerts', await temperatureJob('in', 'out'), settings, ports).start();
   }

@@ -1,8 +1,12 @@
 import {
-  type Append, type AppendResult, type Log, type LogAppender, type LogChunk, type LogFactory, type LogReader, type LogTransaction, type LogWriter, type Offset,
+  controlTopic, type Append, type AppendResult, type Log, type LogAppender, type LogChunk, type LogFactory, type LogReader, type LogTransaction, type LogWriter, type Offset,
   offset, type PartitionEnds, type ReaderOptions, type RecordColumns, type StateBackendFactory, type StateStore, type StorePosition,
   type TopicDescription, type TopicPartition,
 } from '@weir/core';
+import { KeptTopic } from './kept-topic.js';
+
+/** Of every job that runs on a replay. */
+export const APPLICATION_ID = 'bench';
 
 /** An input topic whose rows lie ready or are made while they are read; offsets count from 0. */
 export interface ReplayInput {
@@ -25,11 +29,13 @@ export interface Replay {
 /**
  * A log whose input lies ready or is made as it is read, and which takes every write and keeps none but where it ended: what a job costs
  * when reading and writing cost nothing. State in local files survives it, for a changelog that ends where the store stands has nothing to
- * be read; one that is asked for what it was given says so. With `nowhere`, a state backend of the same kind.
+ * be read; one that is asked for what it was given says so. The job's control topic alone is kept. With `nowhere`, a state backend of the
+ * same kind.
  */
 export class ReplayLog implements Log {
   readonly #ends: Map<string, number>;
   readonly #wakes = new Set<() => void>();
+  readonly #control = new KeptTopic(controlTopic(APPLICATION_ID));
 
   constructor(private readonly replay: Replay) {
     this.#ends = new Map(Object.entries(replay.ends ?? {}));
@@ -56,7 +62,8 @@ export class ReplayLog implements Log {
 
   describeTopic(topic: string): Promise<TopicDescription> {
     const { inputs, partitions } = this.replay;
-    return Promise.resolve({ topic, topicId: topic, partitions: inputs[topic]?.partitions ?? partitions, deleteRetentionMs: 86_400_000 });
+    const found = topic === this.#control.topic ? 1 : (inputs[topic]?.partitions ?? partitions);
+    return Promise.resolve({ topic, topicId: topic, partitions: found, deleteRetentionMs: 86_400_000 });
   }
 
   endPositions(partitions: readonly TopicPartition[]): Promise<PartitionEnds[]> {
@@ -70,6 +77,7 @@ export class ReplayLog implements Log {
   }
 
   #endOf(place: TopicPartition): number {
+    if (place.topic === this.#control.topic) return this.#control.end;
     return this.#ends.get(nameOf(place)) ?? 0;
   }
 
@@ -83,7 +91,7 @@ export class ReplayLog implements Log {
 
   openReader({ wake }: ReaderOptions): LogReader {
     this.#wakes.add(wake);
-    return new ReplayReader(this.replay, wake, () => this.#wakes.delete(wake));
+    return new ReplayReader(this.replay, this.#control, wake, () => this.#wakes.delete(wake));
   }
 
   openWriter({ transactionalId }: { readonly transactionalId: string }): Promise<LogWriter> {
@@ -107,7 +115,8 @@ export class ReplayLog implements Log {
   #append({ topic, partition, records }: Append): AppendResult {
     const first = this.#endOf({ topic, partition });
     const next = first + records.count;
-    this.#ends.set(nameOf({ topic, partition }), next);
+    if (topic === this.#control.topic) this.#control.append(records);
+    else this.#ends.set(nameOf({ topic, partition }), next);
     return { topic, partition, firstOffset: offset(first), nextOffset: offset(next), leaderEpoch: 0 };
   }
 
@@ -120,14 +129,20 @@ const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${par
 
 class ReplayReader implements LogReader {
   readonly #places: (TopicPartition & { position: number; isPaused: boolean })[] = [];
+  #ofControl: LogReader | undefined;
 
   constructor(
     private readonly replay: Replay,
+    private readonly control: KeptTopic,
     private readonly wake: () => void,
     private readonly closed: () => void,
   ) {}
 
   assign({ topic, partition }: TopicPartition, from: Offset): void {
+    if (topic === this.control.topic) {
+      this.#ofControl = this.control.reader(this.wake, from);
+      return;
+    }
     if (this.replay.inputs[topic] === undefined) throw new Error(`${topic}-${partition} is to be read from ${from}, and this log keeps nothing.`);
     this.#places.push({ topic, partition, position: from, isPaused: false });
     this.wake();
@@ -151,6 +166,7 @@ class ReplayReader implements LogReader {
   }
 
   take(): LogChunk | undefined {
+    if (this.#ofControl !== undefined) return this.#ofControl.take();
     for (const place of this.#places) {
       if (place.isPaused) continue;
       const { topic, partition } = place;
@@ -165,7 +181,7 @@ class ReplayReader implements LogReader {
 
   close(): Promise<void> {
     this.closed();
-    return Promise.resolve();
+    return this.#ofControl?.close() ?? Promise.resolve();
   }
 }
 

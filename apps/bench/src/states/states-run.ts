@@ -2,6 +2,7 @@ import { type JobDefinition, type RecordColumns, RecordWriter, type StreamBuilde
 import { memory, rocksdb } from '@weir/storage';
 import { CHUNK_ROWS, PhasedInput } from '../replay/phased-input.js';
 import { PhasedJob } from '../replay/phased-job.js';
+import { APPLICATION_ID } from '../replay/replay-log.js';
 import { type CaseRun, type StateCase } from './state-case.js';
 import { STATE_CASES } from './state-cases.js';
 
@@ -76,7 +77,7 @@ async function runJob(stateCase: StateCase, { records, keys, place, intervalMs, 
   const broadcast = new PhasedInput(1);
   const definition = new CaseJob(stateCase, run);
   const cacheEntries = place === 'rocksdb-few-cached' ? Math.ceil(keys / FEW_CACHED) : keys;
-  const settings = { applicationId: 'states', parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries } };
+  const settings = { applicationId: APPLICATION_ID, parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries } };
   const inputs = { [RECORDS]: input, [BROADCAST]: broadcast };
   const job = new PhasedJob(definition, settings, place === 'memory' ? memory() : rocksdb({ dir: stateDir }), { inputs, partitions: 1 });
   const phase = async (name: string, rows: number, into: readonly PhasedInput[], isOver?: () => boolean): Promise<void> => {
