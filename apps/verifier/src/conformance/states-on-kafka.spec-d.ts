@@ -9,6 +9,10 @@ const real = clockOf(globalThis);
 const TTL_MS = 600_000;
 const LOOK_EVERY_MS = 5;
 const STOP_MS = 30_000;
+/** How long it is waited for anything, at the most. */
+const PATIENCE_MS = 60_000;
+/** Rounds of the whole job without a new result, after which those that are missing do not come any more. */
+const IDLE_ROUNDS = 200;
 
 /** Where a commit can be cut. */
 export const CUTS = ['before the append', 'after the append', 'before the commit', 'with the commit on its way', 'committed, the store not written'] as const;
@@ -69,22 +73,28 @@ export class StatesOnKafka {
           return opened;
         },
       },
-      (transaction) => ({
-        append: async (appends) => {
-          await this.#dieAt('before the append', die);
-          const placed = await transaction.append(appends);
-          await this.#dieAt('after the append', die);
-          return placed;
-        },
-        commit: async () => {
-          await this.#dieAt('before the commit', die);
-          const committed = transaction.commit();
-          committed.catch(() => undefined);
-          await this.#dieAt('with the commit on its way', die);
-          await committed;
-          await this.#dieAt('committed, the store not written', die);
-        },
-      }),
+      (transaction) => {
+        // Not those of the coordinator, which go on when the tasks are idle: of them no task would die.
+        let isTask = false;
+        const at = (cut: Cut): Promise<void> => (isTask ? this.#dieAt(cut, die) : Promise.resolve());
+        return {
+          append: async (appends) => {
+            isTask = appends.some(({ topic }) => topic.endsWith('-changelog'));
+            await at('before the append');
+            const placed = await transaction.append(appends);
+            await at('after the append');
+            return placed;
+          },
+          commit: async () => {
+            await at('before the commit');
+            const committed = transaction.commit();
+            committed.catch(() => undefined);
+            await at('with the commit on its way');
+            await committed;
+            await at('committed, the store not written');
+          },
+        };
+      },
     );
     const settings = { applicationId: this.#name, checkpointing: { interval: 50 }, restartStrategy: { type: 'none' }, state: { cacheEntries: 3 } } as const;
     const job = createJob('states', statesJob(TTL_MS, this.#topics), settings, { log, state: this.harness.factory, clock, telemetry: new RecordingTelemetry() });
@@ -92,7 +102,7 @@ export class StatesOnKafka {
     void job.ended.then(() => (running.hasEnded = true));
     this.#running = running;
     job.start();
-    await this.#until(() => job.isReady());
+    await this.#until('every task runs', () => job.isReady());
   }
 
   async #dieAt(cut: Cut, die: () => Promise<void>): Promise<void> {
@@ -124,7 +134,7 @@ export class StatesOnKafka {
     await this.#send([{ topic: this.#topics.rules.topic, partition: 0, records: rows.columns }]);
     const { job } = this.#running!;
     const { completed } = job.overview().checkpoints;
-    await this.#until(() => job.overview().checkpoints.completed >= completed + 2);
+    await this.#until('two rounds complete', () => job.overview().checkpoints.completed >= completed + 2);
   }
 
   async #send(appends: readonly Append[]): Promise<void> {
@@ -138,7 +148,8 @@ export class StatesOnKafka {
   /** Lets the next commit die at `cut`, waits until it has, and starts the job again. */
   async dieAt(cut: Cut, withoutFiles: boolean): Promise<void> {
     this.#cut = cut;
-    await this.#running!.ended;
+    const running = this.#running!;
+    await this.#until(`the job has died ${cut}`, () => running.hasEnded);
     expect(this.#cut).toBeUndefined();
     await this.#restart(withoutFiles);
   }
@@ -168,9 +179,15 @@ export class StatesOnKafka {
     await this.crash(withoutFiles, TTL_MS);
   }
 
-  /** Waits until every operation has given its result, and compares them all with the model's. */
+  /** Waits until every operation has given its result, or no more results come, and compares them all with the model's. */
   async verify(): Promise<void> {
-    await this.#until(() => this.#takeResults() >= this.model.operations);
+    const { job } = this.#running!;
+    let last = { results: -1, rounds: 0 };
+    await this.#until('every result', () => {
+      const now = { results: this.#takeResults(), rounds: job.overview().checkpoints.completed };
+      if (now.results !== last.results) last = now;
+      return now.results >= this.model.operations || now.rounds - last.rounds >= IDLE_ROUNDS;
+    });
     expect(this.model.differences(this.#results)).toEqual([]);
   }
 
@@ -184,11 +201,19 @@ export class StatesOnKafka {
     return this.#results.length;
   }
 
-  async #until(condition: () => boolean): Promise<void> {
+  /** @throws what failed the job; or an error that says how the job stands, when it takes too long */
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    const began = real.monotonic();
     while (!condition()) {
       if (this.#running!.hasEnded) throw await this.#failure();
+      if (real.monotonic() - began > PATIENCE_MS) throw new Error(`Waited ${PATIENCE_MS} ms until ${what}, in vain. The job: ${this.#describe()}`);
       await sleep(real, LOOK_EVERY_MS);
     }
+  }
+
+  #describe(): string {
+    const { status, reason, tasks, checkpoints, failures } = this.#running!.job.overview();
+    return JSON.stringify({ status, reason, results: this.#results.length, operations: this.model.operations, checkpoints, tasks, failures });
   }
 
   async #failure(): Promise<Error> {
