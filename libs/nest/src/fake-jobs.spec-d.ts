@@ -40,7 +40,7 @@ export class FakeJob implements Job {
   overview(): JobOverview {
     const { name, status, reason, tasks } = this;
     const { applicationId } = this.settings;
-    const checkpoints = { completed: 7, failed: 1, latest: { id: 7, completedAt: 5000, durationMs: 12, bytes: 345 } };
+    const checkpoints = { completed: 7, failed: 1, latest: { id: 7, completedAt: 5000, durationMs: 12, bytes: 345 }, history: [] };
     const id = Buffer.from(name.padEnd(16).slice(0, 16)).toString('hex');
     return {
       id,

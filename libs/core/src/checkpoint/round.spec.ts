@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { checkpointId } from '../model/brands.js';
-import { nextStep, type RoundFacts, type TaskFacts } from './round.js';
+import { failuresAfter, nextStep, type RoundFacts, type TaskFacts } from './round.js';
 
 const up = (barrier: number): TaskFacts => ({ isUp: true, barrier: checkpointId(barrier) });
 const down = (barrier: number): TaskFacts => ({ isUp: false, barrier: checkpointId(barrier) });
@@ -49,6 +49,20 @@ describe('an open round', () => {
 
   it('keeps every other from beginning (I5)', () => {
     expect(step({ round: open(8), tasks: [up(7)], dueAt: 0 }).type).toBe('wait');
+  });
+});
+
+describe('failed checkpoints in a row', () => {
+  it('are those that timed out; one that is complete begins anew, and one that is abandoned changes nothing (R4)', () => {
+    expect(failuresAfter('timed-out', 1, 5)).toEqual({ failures: 2, failsOver: false });
+    expect(failuresAfter('abandoned', 1, 0)).toEqual({ failures: 1, failsOver: false });
+    expect(failuresAfter('completed', 1, 5)).toEqual({ failures: 0, failsOver: false });
+  });
+
+  it('fail over with the first that is not tolerated, and are forgotten then', () => {
+    expect(failuresAfter('timed-out', 0, 0)).toEqual({ failures: 0, failsOver: true });
+    expect(failuresAfter('timed-out', 1, 2)).toEqual({ failures: 2, failsOver: false });
+    expect(failuresAfter('timed-out', 2, 2)).toEqual({ failures: 0, failsOver: true });
   });
 });
 

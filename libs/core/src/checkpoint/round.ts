@@ -14,6 +14,10 @@ import { type CheckpointId, checkpointId } from '../model/brands.js';
  *   R4. A task that is down abandons n at once, and that is no failed checkpoint; a timeout is one. While a task is down no round is
  *       triggered: the others commit without barriers.
  *   Ids rise above every barrier that was ever committed, whatever the control topic has lost.
+ *
+ * Failed checkpoints are those that timed out. How many did so in a row stands in the round's records, so that a successor counts on; one
+ * more than `tolerableFailedCheckpoints` allows is a failure of the tasks that have not committed its barrier. Flink restarts the whole job
+ * then; here a task is a region of its own, and one that has committed the barrier would come back to that very place.
  */
 export interface RoundFacts {
   /** The newest round; undefined before the first. */
@@ -55,4 +59,22 @@ export function nextStep({ round, tasks, now, openSince, dueAt, timeoutMs }: Rou
   if (now < dueAt) return { type: 'wait', until: dueAt };
   const highest = tasks.reduce((most, { barrier }) => Math.max(most, barrier), round?.id ?? 0);
   return { type: 'trigger', id: checkpointId(highest + 1) };
+}
+
+/**
+ * What the end of a round makes of the failed checkpoints in a row, as Flink counts them: one that is complete begins anew, one that is
+ * abandoned changes nothing, and so many that they are not tolerated are forgotten once they have failed over.
+ *
+ * @param failures that were there before
+ * @param tolerable how many may be there
+ */
+export function failuresAfter(outcome: 'completed' | 'abandoned' | 'timed-out', failures: number, tolerable: number): { readonly failures: number; readonly failsOver: boolean } {
+  switch (outcome) {
+    case 'completed':
+      return { failures: 0, failsOver: false };
+    case 'abandoned':
+      return { failures, failsOver: false };
+    case 'timed-out':
+      return failures + 1 > tolerable ? { failures: 0, failsOver: true } : { failures: failures + 1, failsOver: false };
+  }
 }

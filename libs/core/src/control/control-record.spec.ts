@@ -6,6 +6,8 @@ import { type ControlRecord, decodeControlRecord, type RoundRecord, type TaskRep
 const triggered: RoundRecord = { version: 1, type: 'triggered', id: checkpointId(7), at: 5, broadcastEnds: [{ topic: 'limits', partition: 0, offset: offset(12) }] };
 const ended: RoundRecord = { version: 1, type: 'ended', id: checkpointId(7), at: 9, outcome: 'completed', durationMs: 4 };
 const report: TaskReport = { version: 1, task: '0-3', replica: 'r1', status: 'RUNNING', barrier: checkpointId(6), at: 3 };
+const notTolerated: RoundRecord = { ...ended, outcome: 'timed-out', failures: 2, restart: ['0-3'] };
+const acknowledged: TaskReport = { ...report, figures: { bytes: 10, stateChanges: 2, durationMs: 5.5, alignmentMs: 1 } };
 
 function written(write: (out: RecordWriter) => void): { readonly key: Buffer; readonly value: Buffer } {
   const out = new RecordWriter();
@@ -20,6 +22,8 @@ describe('a control record', () => {
     ['a trigger', (out: RecordWriter) => writeRound(out, triggered), { type: 'round', round: triggered }],
     ['the end of a round', (out: RecordWriter) => writeRound(out, ended), { type: 'round', round: ended }],
     ['a report', (out: RecordWriter) => writeReport(out, report), { type: 'report', report }],
+    ['the end of a round that is not tolerated', (out: RecordWriter) => writeRound(out, notTolerated), { type: 'round', round: notTolerated }],
+    ['an acknowledgement', (out: RecordWriter) => writeReport(out, acknowledged), { type: 'report', report: acknowledged }],
   ])('comes back as it was written: %s', (_, write, expected) => {
     const { key, value } = written(write);
     expect(decodeControlRecord(key, value, 'app-control-0')).toEqual(expected);
@@ -29,6 +33,14 @@ describe('a control record', () => {
     const round = written((out) => writeRound(out, ended));
     expect([round.key.toString(), round.value.toString()]).toEqual(['round', '{"version":1,"type":"ended","id":7,"at":9,"outcome":"completed","durationMs":4}']);
     const told = written((out) => writeReport(out, report));
+    const failed = written((out) => writeRound(out, notTolerated));
+    expect(failed.value.toString()).toEqual('{"version":1,"type":"ended","id":7,"at":9,"outcome":"timed-out","durationMs":4,"failures":2,"restart":["0-3"]}');
+    const after = written((out) => writeRound(out, { ...triggered, broadcastEnds: [], failures: 2 }));
+    expect(after.value.toString()).toEqual('{"version":1,"type":"triggered","id":7,"at":5,"broadcastEnds":[],"failures":2}');
+    const measured = written((out) => writeReport(out, acknowledged));
+    expect(measured.value.toString()).toEqual(
+      '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3,"figures":{"bytes":10,"stateChanges":2,"durationMs":5.5,"alignmentMs":1}}',
+    );
     expect([told.key.toString(), told.value.toString()]).toEqual(['task/0-3', '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3}']);
   });
 
@@ -45,6 +57,9 @@ describe('a control record', () => {
     ['ends that are none', 'round', '{"version":1,"type":"triggered","id":1,"broadcastEnds":[{"topic":"a"}]}', 'it is no round'],
     ['an unknown outcome', 'round', '{"version":1,"type":"ended","id":1,"outcome":"lost","durationMs":1}', 'it is no round'],
     ['a report under the key of another task', 'task/0-1', '{"version":1,"task":"0-2","replica":"r","status":"DOWN","barrier":0}', 'it is no report of that task'],
+    ['a count of failures that is none', 'round', '{"version":1,"type":"triggered","id":1,"broadcastEnds":[],"failures":-1}', 'it is no round'],
+    ['tasks to restart that are none', 'round', '{"version":1,"type":"ended","id":1,"outcome":"timed-out","durationMs":1,"restart":[1]}', 'it is no round'],
+    ['figures that are none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1}}', 'it is no report of that task'],
     ['an unknown status', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"FINE","barrier":0}', 'it is no report of that task'],
   ])('is refused with where it lies and why: %s', (_, key, value, problem) => {
     expect(() => decoded(key, value)).toThrow(`The record "${key}" in control topic app-control-0 cannot be read: ${problem}.`);

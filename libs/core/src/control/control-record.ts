@@ -1,4 +1,5 @@
 import { errors } from '../errors/errors.js';
+import type { CommitFigures } from '../checkpoint/commit-figures.js';
 import type { CheckpointId } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
@@ -10,7 +11,8 @@ import type { PartitionOffset } from '../model/topic-partition.js';
  *   round           the newest round: triggered, or how it ended    the coordinator, in transactions that fence its predecessors
  *   task/<task>     the newest report of a task                     the replica that runs it, outside of transactions
  *
- * Values are JSON in UTF-8, each with its version. Keys that this version does not know are passed over: a newer one may write more.
+ * Values are JSON in UTF-8, each with its version. Keys and fields that this version does not know are passed over: a newer one may write
+ * more. Added to version 1 since: `failures`, `restart` and `figures`, which may be left out.
  * Offsets are numbers, exact below 2^53; times are wall-clock milliseconds, for people only.
  */
 export const CONTROL_VERSION = 1;
@@ -25,6 +27,8 @@ export interface TriggeredRound {
   readonly at: number;
   /** How far broadcast inputs are to be read for it (R9). */
   readonly broadcastEnds: readonly PartitionOffset[];
+  /** Rounds in a row before it that timed out. Left out where there are none. */
+  readonly failures?: number;
 }
 
 export const ROUND_OUTCOMES = ['completed', 'abandoned', 'timed-out'] as const;
@@ -37,6 +41,10 @@ export interface EndedRound {
   readonly at: number;
   readonly outcome: RoundOutcome;
   readonly durationMs: number;
+  /** Rounds in a row that timed out, this one included. Left out where there are none. */
+  readonly failures?: number;
+  /** Tasks that are to restart, for they have not committed its barrier and no further failure is tolerated. Left out where there are none. */
+  readonly restart?: readonly string[];
 }
 
 export type RoundRecord = TriggeredRound | EndedRound;
@@ -53,6 +61,8 @@ export interface TaskReport {
   /** The last barrier that it has committed: an acknowledgement, and a committed fact, whoever sends it. */
   readonly barrier: CheckpointId;
   readonly at: number;
+  /** What the commit with that barrier took. Left out where the report tells of no commit. */
+  readonly figures?: CommitFigures;
 }
 
 export type ControlRecord = { readonly type: 'round'; readonly round: RoundRecord } | { readonly type: 'report'; readonly report: TaskReport };
@@ -103,10 +113,12 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 
 function isRound(value: object): value is RoundRecord {
   const round = value as { [K in keyof TriggeredRound | keyof EndedRound]?: unknown };
-  if (!isCount(round.id)) return false;
-  if (round.type === 'ended') return ROUND_OUTCOMES.includes(round.outcome as RoundOutcome) && typeof round.durationMs === 'number';
+  if (!isCount(round.id) || (round.failures !== undefined && !isCount(round.failures))) return false;
+  if (round.type === 'ended') return ROUND_OUTCOMES.includes(round.outcome as RoundOutcome) && typeof round.durationMs === 'number' && isNames(round.restart);
   return round.type === 'triggered' && Array.isArray(round.broadcastEnds) && round.broadcastEnds.every(isPartitionOffset);
 }
+
+const isNames = (value: unknown): boolean => value === undefined || (Array.isArray(value) && value.every((name) => typeof name === 'string'));
 
 function isPartitionOffset(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -117,5 +129,12 @@ function isPartitionOffset(value: unknown): boolean {
 function isReport(value: object): value is TaskReport {
   const report = value as { [K in keyof TaskReport]?: unknown };
   const named = typeof report.task === 'string' && typeof report.replica === 'string';
-  return named && isCount(report.barrier) && (report.status === 'RUNNING' || report.status === 'DOWN');
+  return named && isCount(report.barrier) && isFigures(report.figures) && (report.status === 'RUNNING' || report.status === 'DOWN');
+}
+
+function isFigures(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { bytes, stateChanges, durationMs, alignmentMs } = value as { [K in keyof CommitFigures]?: unknown };
+  return [bytes, stateChanges, durationMs, alignmentMs].every((figure) => typeof figure === 'number' && figure >= 0);
 }

@@ -82,6 +82,14 @@ export const errors = defineErrors({
     advice: 'Nothing: the next start reads it anew.',
     example: { topic: 'app-control' },
   }),
+  checkpointNotTolerated: error({
+    code: 'CHECKPOINT_NOT_TOLERATED',
+    kind: 'restart-task',
+    message: (c: { task: string; checkpoint: number; durationMs: number }) =>
+      `Task ${c.task} did not commit checkpoint ${c.checkpoint}, which was given up after ${c.durationMs} ms, and more failed in a row than checkpointing.tolerableFailedCheckpoints allows.`,
+    advice: 'Find out what holds the task up: a slow function, a log that does not answer, or a timeout that is too short for a commit (checkpointing.timeout).',
+    example: { task: '0-1', checkpoint: 7, durationMs: 600_000 },
+  }),
   inputTopicReplaced: error({
     code: 'INPUT_TOPIC_REPLACED',
     kind: 'invalid',

@@ -16,6 +16,7 @@ const clock = () => new ManualClock({ seed: 3 });
 class Rig {
   readonly rounds: string[] = [];
   readonly failures: Error[] = [];
+  listen: (round: RoundRecord) => void = () => undefined;
   coordinator!: CheckpointCoordinator;
   control!: ControlTopic;
 
@@ -37,7 +38,10 @@ class Rig {
         clock: time,
         topic: TOPIC,
         onChange: (record) => {
-          if (record.type === 'round') rig.rounds.push(spelled(record.round));
+          if (record.type === 'round') {
+            rig.rounds.push(spelled(record.round));
+            rig.listen(record.round);
+          }
           rig.coordinator.onChange();
         },
         onFailure: (error) => rig.failures.push(error),
@@ -53,6 +57,7 @@ class Rig {
       intervalMs: INTERVAL_MS,
       minPauseMs: 0,
       timeoutMs: 60_000,
+      tolerableFailures: 0,
       owners: () => new Map(['0-0', '0-1'].map((task) => [task, 'r1'])),
       broadcastEnds: undefined,
       mayClaim: () => Promise.resolve(),
@@ -120,6 +125,38 @@ describe('rounds', () => {
     expect(rig.take()).toEqual(['triggered 1']);
     await rig.clock.advance(1);
     expect(rig.take()).toEqual(['timed-out 1', 'triggered 2']);
+  });
+
+  it('that time out too often in a row name the tasks that held them up, and the count begins anew', async () => {
+    const rig = await leading({ timeoutMs: 1_000, tolerableFailures: 1 });
+    await rig.clock.advance(INTERVAL_MS);
+    await rig.up(1, ['0-0']);
+    rig.take();
+    await rig.clock.advance(1_000);
+    expect([rig.take(), rig.control.view.round]).toEqual([['timed-out 1', 'triggered 2'], expect.objectContaining({ id: 2, failures: 1 })]);
+    await rig.up(2, ['0-0']);
+    const told: RoundRecord[] = [];
+    rig.listen = (round) => told.push(round);
+    await rig.clock.advance(1_000);
+    expect(told).toEqual([
+      expect.objectContaining({ outcome: 'timed-out', id: 2, restart: ['0-1'] }),
+      expect.objectContaining({ type: 'triggered', id: 3 }),
+    ]);
+    expect(told.map(({ failures }) => failures)).toEqual([undefined, undefined]);
+  });
+
+  it('that time out are counted on by a successor, and forgotten once one is complete', async () => {
+    const rig = await leading({ timeoutMs: 1_000, tolerableFailures: 2 });
+    await rig.clock.advance(INTERVAL_MS + 1_000);
+    expect(rig.control.view.round).toMatchObject({ type: 'triggered', id: 2, failures: 1 });
+    rig.coordinator.resign();
+    const next = await Rig.start({ timeoutMs: 1_000, tolerableFailures: 2 }, rig);
+    next.coordinator.lead();
+    await next.clock.advance(1_000);
+    expect(next.control.view.round).toMatchObject({ type: 'triggered', id: 3, failures: 2 });
+    await next.up(3);
+    expect(next.control.view.round).toEqual(expect.not.objectContaining({ failures: expect.anything() }));
+    expect(next.take().slice(-2)).toEqual(['completed 3', 'triggered 4']);
   });
 
   it('leave a pause between the end of one and the next', async () => {

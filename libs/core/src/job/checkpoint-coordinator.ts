@@ -1,4 +1,4 @@
-import { nextStep, type RoundStep, type TaskFacts } from '../checkpoint/round.js';
+import { failuresAfter, nextStep, type RoundStep, type TaskFacts } from '../checkpoint/round.js';
 import { CONTROL_VERSION, type RoundOutcome, type RoundRecord, writeRound } from '../control/control-record.js';
 import type { ControlTopic } from '../control/control-topic.js';
 import { isWeirError } from '../errors/weir-error.js';
@@ -34,6 +34,8 @@ export interface CoordinatorHost {
   readonly intervalMs: number;
   readonly minPauseMs: number;
   readonly timeoutMs: number;
+  /** Rounds in a row that may time out before the tasks that hold them up restart. */
+  readonly tolerableFailures: number;
   /** Every task of the job, with the replica that has it now; undefined for one that nobody has. */
   owners(): ReadonlyMap<string, string | undefined>;
   /** Where the broadcast partitions end now (R9); undefined for a job that has none. */
@@ -158,13 +160,26 @@ export class CheckpointCoordinator {
     // Asking takes time: what has happened meanwhile is looked at again.
     const again = this.#decide();
     if (again.type !== 'trigger' || again.id !== step.id || this.#closed) return undefined;
-    return { version: CONTROL_VERSION, type: 'triggered', id: step.id, at: clock.wall(), broadcastEnds: ends };
+    return { version: CONTROL_VERSION, type: 'triggered', id: step.id, at: clock.wall(), broadcastEnds: ends, ...counted(this.#failures) };
+  }
+
+  /** Rounds in a row that have timed out, by the newest round. */
+  get #failures(): number {
+    return this.host.control.view.round?.failures ?? 0;
   }
 
   #ended(id: CheckpointId, outcome: RoundOutcome): RoundRecord {
-    const { clock } = this.host;
+    const { clock, tolerableFailures } = this.host;
+    const { failures, failsOver } = failuresAfter(outcome, this.#failures, tolerableFailures);
+    const restart = failsOver ? { restart: this.#without(id) } : {};
     const durationMs = Math.max(0, clock.monotonic() - (this.#open?.since ?? clock.monotonic()));
-    return { version: CONTROL_VERSION, type: 'ended', id, at: clock.wall(), outcome, durationMs };
+    return { version: CONTROL_VERSION, type: 'ended', id, at: clock.wall(), outcome, durationMs, ...counted(failures), ...restart };
+  }
+
+  /** Tasks that have not committed barrier `id`, as far as is known. */
+  #without(id: CheckpointId): string[] {
+    const { host } = this;
+    return [...host.owners().keys()].filter((task) => (host.control.view.reportOf(task)?.barrier ?? 0) < id);
   }
 
   async #write(writer: LogWriter, record: RoundRecord | undefined): Promise<void> {
@@ -181,3 +196,6 @@ export class CheckpointCoordinator {
     await control.reached(written!.nextOffset); // C3
   }
 }
+
+/** Left out of the record where there are none. */
+const counted = (failures: number): { readonly failures?: number } => (failures === 0 ? {} : { failures });

@@ -19,7 +19,7 @@ describe('settings that are left out', () => {
       applicationId: 'app',
       parallelism: undefined,
       maxParallelism: 128,
-      checkpointing: { interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, transactionTimeout: 60_000 },
+      checkpointing: { interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, tolerableFailedCheckpoints: 0, transactionTimeout: 60_000 },
       restartStrategy: {
         type: 'exponential-delay',
         initialBackoff: 1_000,
@@ -38,7 +38,7 @@ describe('settings that are left out', () => {
   it('have them also where they are undefined, in every group', () => {
     const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
+    const inner = { checkpointing: { interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
   });
 
@@ -67,6 +67,7 @@ describe('a number', () => {
     ['checkpointing.interval', 10, 600_000],
     ['checkpointing.timeout', 10, DAY],
     ['checkpointing.minPause', 0, DAY],
+    ['checkpointing.tolerableFailedCheckpoints', 0, MAX_INT],
     ['checkpointing.transactionTimeout', 1_000, 900_000],
     ['state.cacheEntries', 1, 100_000_000],
     ['internalTopics.maxMessageBytes', 65_536, 1_073_741_824],
@@ -109,6 +110,16 @@ describe('a number', () => {
   it('that may be broken is taken broken, and others are not', () => {
     expect(strategy({ type: 'exponential-delay', backoffMultiplier: 1.25, jitterFactor: 0.5 })).toMatchObject({ backoffMultiplier: 1.25, jitterFactor: 0.5 });
     expect(thrownBy(() => strategy({ type: 'exponential-delay', initialBackoff: 1.5 })).code).toBe('SETTING_INVALID');
+  });
+});
+
+describe('concurrent checkpoints', () => {
+  it('are one at a time: more are refused, and none, with the reason (R7)', () => {
+    expect(compile({ checkpointing: { maxConcurrentCheckpoints: 1 } })).toEqual(compile({}));
+    for (const value of [2, 0, '1', null, Number.NaN]) {
+      const { code, message } = thrownBy(() => compile({ checkpointing: { maxConcurrentCheckpoints: value } }));
+      expect([code, message.includes('between its barrier and the end of the round a task commits nothing')]).toEqual(['SETTING_INVALID', true]);
+    }
   });
 });
 

@@ -13,6 +13,7 @@ export interface CompiledSettings {
     readonly mode: CheckpointingMode;
     readonly timeout: number;
     readonly minPause: number;
+    readonly tolerableFailedCheckpoints: number;
     readonly transactionTimeout: number;
   };
   readonly restartStrategy: CompiledRestartStrategy;
@@ -66,7 +67,8 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
 }
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {
-  refuseUnknown('checkpointing.', given, ['interval', 'mode', 'timeout', 'minPause', 'transactionTimeout']);
+  refuseUnknown('checkpointing.', given, ['interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'maxConcurrentCheckpoints', 'transactionTimeout']);
+  refuseConcurrent(given.maxConcurrentCheckpoints);
   const mode = oneOf('checkpointing.mode', given.mode === undefined ? 'EXACTLY_ONCE' : given.mode, CHECKPOINTING_MODES);
   if (mode !== 'EXACTLY_ONCE') throw errors.settingNotBuilt({ setting: 'checkpointing.mode', value: mode, allowed: 'EXACTLY_ONCE' });
   return {
@@ -74,8 +76,16 @@ function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>):
     mode,
     timeout: whole('checkpointing.timeout', given.timeout, 600_000, 10, DAY),
     minPause: whole('checkpointing.minPause', given.minPause, 0, 0, DAY),
+    tolerableFailedCheckpoints: whole('checkpointing.tolerableFailedCheckpoints', given.tolerableFailedCheckpoints, 0, 0, MAX_INT),
     transactionTimeout: whole('checkpointing.transactionTimeout', given.transactionTimeout, 60_000, 1_000, 900_000),
   };
+}
+
+/** R7. */
+function refuseConcurrent(value: unknown): void {
+  if (value === undefined || value === 1) return;
+  const allowed = '1, for between its barrier and the end of the round a task commits nothing, so no second checkpoint could begin';
+  throw errors.settingInvalid({ setting: 'checkpointing.maxConcurrentCheckpoints', value, allowed });
 }
 
 function compileRestartStrategy(given: RestartStrategySettings): CompiledRestartStrategy {

@@ -49,7 +49,7 @@ class StreamJob implements Job {
   #log: Log | undefined;
   #backend: StateBackend | undefined;
   #replica: Replica | undefined;
-  #checkpoints: CheckpointOverview = { completed: 0, failed: 0, latest: undefined };
+  #checkpoints: Omit<CheckpointOverview, 'history'> = { completed: 0, failed: 0, latest: undefined };
   #failures: readonly FailureOverview[] = [];
 
   constructor(
@@ -100,7 +100,7 @@ class StreamJob implements Job {
       parallelism: tasks.length,
       maxParallelism,
       tasks,
-      checkpoints: this.#checkpoints,
+      checkpoints: { ...this.#checkpoints, history: this.#replica?.rounds.overview() ?? [] },
       failures: this.#failures,
     };
   }

@@ -44,10 +44,38 @@ export interface RestoreOverview {
   readonly etaMs: number;
 }
 
+/** Counts since this process began. */
 export interface CheckpointOverview {
   readonly completed: number;
   readonly failed: number;
   readonly latest: { readonly id: number; readonly completedAt: number; readonly durationMs: number; readonly bytes: number } | undefined;
+  /** The last 10 rounds, newest first. */
+  readonly history: readonly RoundOverview[];
+}
+
+/** A checkpoint of the job, as far as this process was told of it. */
+export interface RoundOverview {
+  readonly id: number;
+  /** Abandoned because a task failed or the job stopped, which is no failed checkpoint; or timed out, which is one. */
+  readonly outcome: 'open' | 'completed' | 'abandoned' | 'timed-out';
+  readonly triggeredAt: number;
+  /** Undefined while it is open. */
+  readonly durationMs: number | undefined;
+  /** Of those tasks that have acknowledged it. */
+  readonly tasks: readonly TaskRoundOverview[];
+}
+
+export interface TaskRoundOverview {
+  /** Sub-topology and task, e.g. 0-1. */
+  readonly task: string;
+  readonly acknowledgedAt: number;
+  /** Written, of outputs and state; 0 where nothing had changed, likewise all below. */
+  readonly bytes: number;
+  readonly stateChanges: number;
+  /** Of the commit, from the freeze until the store has it. */
+  readonly durationMs: number;
+  /** From the first sign of the barrier until the task had it on all inputs and froze its epoch. */
+  readonly alignmentMs: number;
 }
 
 export interface FailureOverview {

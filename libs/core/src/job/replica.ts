@@ -1,3 +1,4 @@
+import type { CommitFigures } from '../checkpoint/commit-figures.js';
 import { CONTROL_VERSION, type ControlRecord, type EndedRound, type TaskReport, type TriggeredRound } from '../control/control-record.js';
 import { ControlTopic } from '../control/control-topic.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
@@ -15,6 +16,7 @@ import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import type { CompiledSettings } from './compile-settings.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
 import { RoundFollower } from './round-follower.js';
+import { RoundHistory } from './round-history.js';
 import { TaskSlots } from './task-slots.js';
 
 /**
@@ -53,6 +55,7 @@ export interface ReplicaParts {
 const FIRST_LIFE = incarnation(0);
 
 export class Replica {
+  readonly rounds = new RoundHistory();
   readonly #id: string;
   readonly #slots: TaskSlots;
   readonly #follower: RoundFollower;
@@ -134,7 +137,7 @@ export class Replica {
       openRound: () => this.#openRound()?.id,
       onFailing: (task) => this.#report(task, 'DOWN', task.lastBarrier),
       onStatus: (task, status) => this.#onTaskStatus(task, status),
-      onAcknowledge: (task, id) => this.#onAcknowledge(task, id),
+      onAcknowledge: (task, id, figures) => this.#report(task, 'RUNNING', id, figures),
     };
   }
 
@@ -152,7 +155,7 @@ export class Replica {
 
   #makeCoordinator(): CheckpointCoordinator {
     const { clock, log, settings, plans } = this.parts;
-    const { interval, minPause, timeout, transactionTimeout } = settings.checkpointing;
+    const { interval, minPause, timeout, transactionTimeout, tolerableFailedCheckpoints } = settings.checkpointing;
     return new CheckpointCoordinator({
       clock,
       log,
@@ -163,6 +166,7 @@ export class Replica {
       intervalMs: interval,
       minPauseMs: minPause,
       timeoutMs: timeout,
+      tolerableFailures: tolerableFailedCheckpoints,
       owners: () => new Map(plans.map((plan) => [taskName(plan), this.#id])),
       broadcastEnds: broadcastEndsOf(log, plans),
       mayClaim: () => Promise.resolve(),
@@ -186,17 +190,15 @@ export class Replica {
     this.parts.onTaskStatus(task, status);
   }
 
-  #onAcknowledge(task: TaskHandle, id: CheckpointId): void {
-    this.#report(task, 'RUNNING', id);
-  }
-
-  #report(task: TaskHandle, status: TaskReport['status'], barrier: CheckpointId): void {
-    this.#control.report({ version: CONTROL_VERSION, task: task.name, replica: this.#id, status, barrier, at: this.parts.clock.wall() });
+  #report(task: TaskHandle, status: TaskReport['status'], barrier: CheckpointId, figures?: CommitFigures): void {
+    const report = { version: CONTROL_VERSION, task: task.name, replica: this.#id, status, barrier, at: this.parts.clock.wall() } as const;
+    this.#control.report(figures === undefined ? report : { ...report, figures });
   }
 
   // ---- what the control topic tells ----
 
   #onControl(record: ControlRecord): void {
+    this.rounds.take(record);
     if (record.type === 'round') {
       const { round } = record;
       this.#follower.onRound(round);

@@ -27,6 +27,9 @@ class FakeTask implements TaskHandle {
   commitPlain(): void {
     this.acts.push(`${this.name} commits plainly`);
   }
+  fail(error: Error): void {
+    this.acts.push(`${this.name} fails: ${error.message}`);
+  }
 }
 
 class Rig {
@@ -48,9 +51,9 @@ class Rig {
     this.follower.onRound(this.open);
   }
 
-  end(id: number): void {
+  end(id: number, restart: readonly string[] = []): void {
     this.open = undefined;
-    this.follower.onRound({ version: 1, type: 'ended', id: checkpointId(id), at: 0, outcome: 'completed', durationMs: 0 });
+    this.follower.onRound({ version: 1, type: 'ended', id: checkpointId(id), at: 0, outcome: restart.length === 0 ? 'completed' : 'timed-out', durationMs: 7, ...(restart.length === 0 ? {} : { restart }) });
   }
 
   take(): string[] {
@@ -78,6 +81,28 @@ describe('a round', () => {
     rig.b.lastBarrier = checkpointId(4);
     rig.follower.onTaskRunning(rig.b);
     expect(rig.take()).toEqual([]);
+  });
+});
+
+describe('a round that names tasks to restart', () => {
+  it('fails those of them that run here and have not committed its barrier, once every task may commit again', () => {
+    const rig = new Rig();
+    rig.trigger(4);
+    rig.take();
+    rig.b.lastBarrier = checkpointId(4); // committed while the end was on its way
+    rig.end(4, ['a', 'b', 'z']);
+    const [first, second, ...rest] = rig.take();
+    expect([first, second]).toEqual(['a ended 4', 'b ended 4']);
+    expect(rest).toEqual([expect.stringMatching(/^a fails: Task a did not commit checkpoint 4, which was given up after 7 ms,.*CHECKPOINT_NOT_TOLERATED/)]);
+  });
+
+  it('fails none that is down already: its next attempt is under way', () => {
+    const rig = new Rig();
+    rig.trigger(4);
+    rig.take();
+    rig.a.status = 'FAILED';
+    rig.end(4, ['a']);
+    expect(rig.take()).toEqual(['a ended 4', 'b ended 4']);
   });
 });
 

@@ -1,4 +1,5 @@
-import type { RoundRecord, TriggeredRound } from '../control/control-record.js';
+import type { EndedRound, RoundRecord, TriggeredRound } from '../control/control-record.js';
+import { errors } from '../errors/errors.js';
 import type { Cancel, Clock } from '../ports/clock.js';
 import type { TaskHandle } from '../task/task-host.js';
 
@@ -7,7 +8,7 @@ import type { TaskHandle } from '../task/task-host.js';
  *
  *   a round is triggered     every running task gets its barrier; a task that starts to run gets that of the open round, unless it has
  *                            committed it already, and then waits for the end of the round all the same (R1, R3)
- *   a round ends             every task may commit again
+ *   a round ends             every task may commit again; one that has not committed its barrier restarts, if the record says so
  *   no round for a while     running tasks commit without barriers, every interval (R1): a task is down somewhere, or the coordinator is
  */
 export interface FollowerHost {
@@ -44,6 +45,7 @@ export class RoundFollower {
   onRound(round: RoundRecord): void {
     if (round.type === 'ended') {
       for (const task of this.host.tasks()) task.endRound(round.id);
+      this.#failOver(round);
       return;
     }
     this.#triggeredAt = this.host.clock.monotonic();
@@ -53,6 +55,14 @@ export class RoundFollower {
   onTaskRunning(task: TaskHandle): void {
     const open = this.host.openRound();
     if (open !== undefined) this.#give(task, open);
+  }
+
+  /** Restarts what the round names. What has committed its barrier meanwhile, or is down already, has done what was asked. */
+  #failOver({ id, durationMs, restart = [] }: EndedRound): void {
+    for (const task of this.host.tasks()) {
+      if (!restart.includes(task.name) || task.status !== 'RUNNING' || task.lastBarrier >= id) continue;
+      task.fail(errors.checkpointNotTolerated({ task: task.name, checkpoint: id, durationMs: Math.round(durationMs) }));
+    }
   }
 
   /** R3: a second barrier n never follows a first. */

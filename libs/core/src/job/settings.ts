@@ -32,6 +32,13 @@ export interface CheckpointingSettings {
   readonly timeout?: number | undefined;
   /** Milliseconds between the end of a checkpoint and the next. Default 0. */
   readonly minPause?: number | undefined;
+  /**
+   * How many checkpoints in a row may time out. One more, and the tasks that have not acknowledged it restart, by the restart strategy. What
+   * a failed task or a stop cuts off is not counted. 0 to 2147483647; default 0.
+   */
+  readonly tolerableFailedCheckpoints?: number | undefined;
+  /** 1, which is also the default: after its barrier a task commits nothing until the round has ended, so a second could not begin. */
+  readonly maxConcurrentCheckpoints?: number | undefined;
   /** Milliseconds after which the log itself aborts a transaction, which is open only while a task commits. Default 60000. */
   readonly transactionTimeout?: number | undefined;
 }

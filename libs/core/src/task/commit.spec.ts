@@ -30,7 +30,7 @@ class Rig {
     effects.writersOf('other', 1)[0]!.add(0, null, Buffer.from('v'));
     for (const key of ['a', 'b', 'epoch record']) effects.changes.add(0, Buffer.from(key), Buffer.from('1'));
     const offsets = [{ topic: 'in', partition: 1, offset: offset(7) }];
-    this.frozen = { epoch: epoch(1), barrier: checkpointId(1), effects, offsets };
+    this.frozen = { epoch: epoch(1), barrier: checkpointId(1), effects, offsets, alignmentMs: 0 };
     const apply = this.store.apply.bind(this.store);
     this.store.apply = async (changes, position) => {
       this.writer.steps.push('apply');

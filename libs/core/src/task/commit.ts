@@ -1,5 +1,6 @@
 import type { Append, AppendResult, LogTransaction, LogWriter } from '../ports/log.js';
 import type { StateStore, StorePosition } from '../ports/state-backend.js';
+import type { CommitFigures } from '../checkpoint/commit-figures.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import type { CheckpointId, Epoch } from '../model/brands.js';
@@ -36,7 +37,16 @@ export interface FrozenEpoch {
   readonly barrier: CheckpointId | undefined;
   readonly effects: EpochEffects;
   readonly offsets: readonly PartitionOffset[];
+  /** Milliseconds from the first sign of its barrier to the freeze; 0 without one. */
+  readonly alignmentMs: number;
 }
+
+export const figuresOf = ({ effects, alignmentMs }: FrozenEpoch, durationMs: number): CommitFigures => ({
+  bytes: effects.outputBytes + effects.changes.byteLength,
+  stateChanges: effects.changes.count,
+  durationMs,
+  alignmentMs,
+});
 
 export interface CommitParts {
   readonly task: string;

@@ -1,4 +1,5 @@
 import { ManualClock, RecordingTelemetry } from '@weir/testing';
+import type { CommitFigures } from '../checkpoint/commit-figures.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';
@@ -18,6 +19,8 @@ export class LiveTasks {
   readonly permit = new CommitPermit({ groupId: 'app', generation: NO_GENERATION, memberId: '' }, incarnation(0));
   /** Moves and acknowledgements, in their order. */
   readonly told: string[] = [];
+  /** What the acknowledgements told. */
+  readonly figures: CommitFigures[] = [];
   /** The round that is open, by the control topic. */
   openRound: CheckpointId | undefined;
   readonly plans: TaskPlan[];
@@ -39,7 +42,10 @@ export class LiveTasks {
       openRound: () => this.openRound,
       onFailing: (task) => void this.told.push(`${task.name} fails`),
       onStatus: (task, status) => void this.told.push(`${task.name} ${status}`),
-      onAcknowledge: (task, id) => void this.told.push(`${task.name} acknowledged ${id}`),
+      onAcknowledge: (task, id, figures) => {
+        this.told.push(`${task.name} acknowledged ${id}`);
+        this.figures.push(figures);
+      },
     };
   }
 

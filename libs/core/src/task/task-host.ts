@@ -1,3 +1,4 @@
+import type { CommitFigures } from '../checkpoint/commit-figures.js';
 import type { CheckpointId } from '../model/brands.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
@@ -19,6 +20,8 @@ export interface TaskHandle {
   endRound(id: CheckpointId): void;
   /** Asks for a commit without a barrier (R1, R4). */
   commitPlain(): void;
+  /** Drops what is not committed and ends the attempt with this error; whether it starts again is for the restart strategy. */
+  fail(error: Error): void;
 }
 
 /** What a task asks of the replica that runs it, and tells it. */
@@ -35,6 +38,6 @@ export interface TaskHost {
   /** The round that is open now, by the control topic as far as it was read. */
   openRound(): CheckpointId | undefined;
   /** The task has committed this barrier, or had nothing to commit for it. */
-  onAcknowledge(task: TaskHandle, checkpoint: CheckpointId): void;
+  onAcknowledge(task: TaskHandle, checkpoint: CheckpointId, figures: CommitFigures): void;
 }
 

@@ -98,6 +98,25 @@ describe('a checkpoint of a task', () => {
     expect(tasks.telemetry.last('task-commit')).toMatchObject({ checkpoint: 1, recordsIn: 3, recordsOut: 3, stateChanges: 4 });
   });
 
+  it('tells with its acknowledgement what it took', async () => {
+    const tasks = new LiveTasks(counting, ONE);
+    const live = await tasks.start();
+    live.reader.feed(rowsAt(0, 'a', 'b', 'a'));
+    await settle(tasks);
+    live.writer.before = (step) => (step === 'commit' ? new Promise((resolve) => void tasks.clock.after(7, resolve)) : undefined);
+    live.task.trigger(FIRST);
+    await tasks.clock.advance(7);
+    live.task.endRound(FIRST);
+    live.task.trigger(checkpointId(2)); // nothing changed
+    await settle(tasks);
+    const { bytes } = tasks.telemetry.last('task-commit')!;
+    expect(bytes).toBeGreaterThan(0);
+    expect(tasks.figures).toEqual([
+      { bytes, stateChanges: 4, durationMs: 7, alignmentMs: 0 },
+      { bytes: 0, stateChanges: 0, durationMs: 0, alignmentMs: 0 },
+    ]);
+  });
+
   it('writes the catalogue only where it changed', async () => {
     const tasks = new LiveTasks(counting, ONE);
     const live = await tasks.start();

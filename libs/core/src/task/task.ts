@@ -1,4 +1,5 @@
 import { writeBarrier } from '../checkpoint/barrier.js';
+import { type CommitFigures, NO_FIGURES } from '../checkpoint/commit-figures.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
@@ -6,7 +7,7 @@ import type { TaskOverview } from '../job/job-overview.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { LogChunk, LogReader, LogWriter } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
-import { commitEpoch, type FrozenEpoch } from './commit.js';
+import { commitEpoch, figuresOf, type FrozenEpoch } from './commit.js';
 import type { CommitPermit } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
 import { ChunkSlices, EpochLimits } from './epoch-limits.js';
@@ -19,6 +20,7 @@ import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from '../model/signal.js';
 import type { TaskHandle, TaskHost } from './task-host.js';
 import { isSingleStage, scopeOf, taskName, type TaskPlan } from './task-plan.js';
+import { TaskRound } from './task-round.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
 import { explainTooLarge } from './too-large.js';
@@ -44,10 +46,9 @@ import { explainTooLarge } from './too-large.js';
  * The commit (commit.ts) runs beside the loop, so the next epoch computes while the last one is written.
  *
  * Rules of the checkpoint protocol kept here (design, section 5):
- *   R1. From the freeze with barrier n to the end of n, nothing is committed: `#window` is the round whose end is awaited. No transaction
- *       is open between commits either, for an epoch's effects are sent as part of its commit.
+ *   R1. From the freeze with barrier n to the end of n, nothing is committed (task-round.ts, and R3). No transaction is open between
+ *       commits either, for an epoch's effects are sent as part of its commit.
  *   R8. A trigger finds nothing changed: it is acknowledged without a transaction.
- *   R3. A task that starts while the round of its last barrier is open waits for its end, too, and takes no second barrier of it.
  *   One commit at a time; a frozen epoch commits as it stands, whatever became of its round.
  */
 
@@ -74,9 +75,6 @@ interface FreezeKind {
   readonly barrier: CheckpointId | undefined;
 }
 
-/** What the task was asked for and has not begun yet. */
-type Request = { readonly type: 'barrier'; readonly id: CheckpointId } | { readonly type: 'plain' } | undefined;
-
 export class Task implements TaskHandle {
   readonly name: string;
   readonly #signal = new Signal();
@@ -101,10 +99,9 @@ export class Task implements TaskHandle {
   #slices: ChunkSlices | undefined;
   #epoch: Epoch = epoch(1);
   #commit: CommitState = { type: 'none' };
-  #request: Request;
-  /** The round whose end is awaited (R1). */
-  #window: CheckpointId | undefined;
-  #lastBarrier: CheckpointId = checkpointId(0);
+  readonly #round = new TaskRound();
+  /** Why the task is to fail, by the word of its replica. */
+  #doom: Error | undefined;
   readonly #timerWake: TimerWake;
   #recordsIn = 0;
   #recordsOut = 0;
@@ -133,7 +130,7 @@ export class Task implements TaskHandle {
 
   /** The last barrier that the task has committed. */
   get lastBarrier(): CheckpointId {
-    return this.#lastBarrier;
+    return this.#round.lastBarrier;
   }
 
   /** Bytes of state kept by the store, roughly. */
@@ -148,8 +145,7 @@ export class Task implements TaskHandle {
       this.#move('INITIALIZING');
       const started = await this.#initialize();
       if (started) {
-        const open = this.host.openRound();
-        if (open !== undefined && this.#lastBarrier >= open) this.#window = open; // R3
+        this.#round.join(this.host.openRound()); // R3
         this.#move('RUNNING');
         await this.#loop();
       }
@@ -166,23 +162,27 @@ export class Task implements TaskHandle {
 
   /** Asks for the commit that carries barrier `id`. @param broadcastEnds how far broadcast inputs are to be read for it (R9) */
   trigger(id: CheckpointId, broadcastEnds: readonly PartitionOffset[] = []): void {
-    if (id <= this.#lastBarrier || this.#window === id) return; // R3
-    this.#window = undefined; // a later trigger says that the round before has ended
-    this.#request = { type: 'barrier', id };
+    if (!this.#round.trigger(id, this.host.clock.monotonic())) return; // R3
     if (this.#reader !== undefined) this.#positions?.broadcast.raise(broadcastEnds, this.#reader);
     this.#signal.raise();
   }
 
   /** Asks for a commit without a barrier: what running tasks do while another one is down (R4). */
   commitPlain(): void {
-    this.#request ??= { type: 'plain' };
+    this.#round.askPlain();
     this.#signal.raise();
   }
 
   /** Round `id` was recorded as complete or abandoned: ends the window of R1. A barrier not frozen yet is dropped with it. */
   endRound(id: CheckpointId): void {
-    if (this.#request?.type === 'barrier' && this.#request.id <= id) this.#request = undefined;
-    if (this.#window !== undefined && this.#window <= id) this.#window = undefined;
+    this.#round.end(id);
+    this.#signal.raise();
+  }
+
+  /** Drops what is not committed and ends with this error. */
+  fail(error: Error): void {
+    if (this.#stopping) return; // it ends anyway, with what it can still commit
+    this.#doom ??= error;
     this.#signal.raise();
   }
 
@@ -232,12 +232,13 @@ export class Task implements TaskHandle {
     const restored = await this.#restore();
     if (restored === undefined) return false;
     this.#store = restored.store;
-    this.#lastBarrier = restored.record?.barrier ?? checkpointId(0);
+    this.#round.restored(restored.record?.barrier ?? checkpointId(0));
     // 4.
     this.#pipeline = new Pipeline(plan, this.attempt, {
       ...host,
       onBarrier: (topic, partition, barrier) => {
         this.#positions!.onBarrier(topic, partition, barrier);
+        this.#round.onBarrier(barrier.id, host.clock.monotonic());
         this.#signal.raise(); // it may be the one that the freeze waits for
       },
     });
@@ -288,6 +289,7 @@ export class Task implements TaskHandle {
 
   /** True once the task has ended. */
   #turn(): boolean {
+    if (this.#doom !== undefined) throw this.#doom;
     this.#takeUpCommit();
     const due = this.#due();
     if (due !== undefined) this.#freeze(due);
@@ -307,15 +309,15 @@ export class Task implements TaskHandle {
     this.#commit = { type: 'none' };
     this.#pipeline!.applied(frozen.epoch);
     if (!this.#stopping) this.#purge.onCommitted(frozen.offsets);
-    this.#report(frozen, began);
+    const figures = this.#report(frozen, began);
     frozen.effects.clear();
     this.#spare = frozen.effects;
-    if (frozen.barrier !== undefined) this.#acknowledge(frozen.barrier);
+    if (frozen.barrier !== undefined) this.#acknowledge(frozen.barrier, figures);
   }
 
-  #acknowledge(id: CheckpointId): void {
-    this.#lastBarrier = id;
-    this.host.onAcknowledge(this, id);
+  #acknowledge(id: CheckpointId, figures: CommitFigures): void {
+    this.#round.acknowledged(id);
+    this.host.onAcknowledge(this, id, figures);
   }
 
   /**
@@ -323,24 +325,23 @@ export class Task implements TaskHandle {
    * asked for, the epoch is full or it is the last one. R1 and the commit before must allow it.
    */
   #due(): FreezeKind | undefined {
-    if (this.#commit.type !== 'none' || this.#window !== undefined) return undefined;
+    if (this.#commit.type !== 'none' || this.#round.isBound) return undefined;
     const barrier = this.#heldBarrier();
     if (barrier !== undefined) {
       if (!isSingleStage(this.plan) || this.#hasChanges()) return { barrier };
-      this.#request = undefined;
-      this.#acknowledge(barrier); // R8
+      this.#acknowledge(barrier, NO_FIGURES); // R8
       return undefined;
     }
-    const asked = this.#request?.type === 'plain';
-    if (asked) this.#request = undefined;
+    const asked = this.#round.takePlain();
     return this.#hasChanges() && (asked || this.#stopping || this.#isFull()) ? { barrier: undefined } : undefined;
   }
 
   /** The barrier that was asked for, once it has come on all inputs: a trigger is the barrier of the sources. */
   #heldBarrier(): CheckpointId | undefined {
-    if (this.#request?.type !== 'barrier') return undefined;
+    const { asked } = this.#round;
+    if (asked === undefined) return undefined;
     const { alignment, holdsBroadcast } = this.#positions!;
-    return (!alignment.isNeeded || alignment.holds(this.#request.id)) && holdsBroadcast ? this.#request.id : undefined;
+    return (!alignment.isNeeded || alignment.holds(asked)) && holdsBroadcast ? asked : undefined;
   }
 
   #hasChanges(): boolean {
@@ -354,14 +355,14 @@ export class Task implements TaskHandle {
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
   #freeze({ barrier }: FreezeKind): void {
     const now = this.host.clock.wall();
-    if (barrier !== undefined) this.#request = undefined;
-    this.#window = barrier;
+    const alignmentMs = barrier === undefined ? 0 : this.#round.alignmentMs(this.host.clock.monotonic());
+    this.#round.frozen(barrier);
     const effects = this.#running;
     this.#pipeline!.freeze(this.#epoch, effects.changes, now);
     this.#limits.frozen(effects.changes.count, effects.changes.byteLength);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
-    this.#records!.append(effects.changes, this.#positions!, barrier ?? this.#lastBarrier, now);
-    const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets() };
+    this.#records!.append(effects.changes, this.#positions!, barrier ?? this.#round.lastBarrier, now);
+    const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets(), alignmentMs };
     this.#positions!.settle();
     this.#epoch = epoch(this.#epoch + 1);
     this.#running = this.#spare;
@@ -445,25 +446,17 @@ export class Task implements TaskHandle {
 
   /** A full epoch commits early where R1 allows it; otherwise the end of the commit or of the round wakes the loop. */
   #askForRoom(): void {
-    if (this.#commit.type === 'none' && this.#window === undefined) this.#signal.raise();
+    if (this.#commit.type === 'none' && !this.#round.isBound) this.#signal.raise();
   }
 
-  #report({ barrier, effects }: FrozenEpoch, began: number): void {
+  #report(frozen: FrozenEpoch, began: number): CommitFigures {
     const { job, subTopology, task } = this.plan;
-    const { recordsIn, recordsOut, changes } = effects;
+    const { recordsIn, recordsOut } = frozen.effects;
     this.#recordsOut += recordsOut;
-    this.host.telemetry.emit({
-      type: 'task-commit',
-      job,
-      subTopology,
-      task,
-      checkpoint: barrier,
-      recordsIn,
-      recordsOut,
-      stateChanges: changes.count,
-      bytes: effects.outputBytes + changes.byteLength,
-      durationMs: this.host.clock.monotonic() - began,
-    });
+    const figures = figuresOf(frozen, this.host.clock.monotonic() - began);
+    const { bytes, stateChanges, durationMs } = figures;
+    this.host.telemetry.emit({ type: 'task-commit', job, subTopology, task, checkpoint: frozen.barrier, recordsIn, recordsOut, stateChanges, bytes, durationMs });
+    return figures;
   }
 
   // ---- end ----
