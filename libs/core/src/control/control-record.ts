@@ -1,5 +1,5 @@
 import { errors } from '../errors/errors.js';
-import type { CommitFigures } from '../checkpoint/commit-figures.js';
+import type { CommitFigures } from '../model/commit-figures.js';
 import type { CheckpointId } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';

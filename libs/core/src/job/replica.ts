@@ -1,4 +1,4 @@
-import type { CommitFigures } from '../checkpoint/commit-figures.js';
+import type { CommitFigures } from '../model/commit-figures.js';
 import { CONTROL_VERSION, type ControlRecord, type EndedRound, type TaskReport, type TriggeredRound } from '../control/control-record.js';
 import { ControlTopic } from '../control/control-topic.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';

@@ -1,6 +1,6 @@
 import type { Append, AppendResult, LogTransaction, LogWriter } from '../ports/log.js';
 import type { StateStore, StorePosition } from '../ports/state-backend.js';
-import type { CommitFigures } from '../checkpoint/commit-figures.js';
+import type { CommitFigures } from '../model/commit-figures.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import type { CheckpointId, Epoch } from '../model/brands.js';

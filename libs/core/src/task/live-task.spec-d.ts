@@ -1,5 +1,5 @@
 import { ManualClock, RecordingTelemetry } from '@weir/testing';
-import type { CommitFigures } from '../checkpoint/commit-figures.js';
+import type { CommitFigures } from '../model/commit-figures.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';

@@ -1,4 +1,4 @@
-import type { CommitFigures } from '../checkpoint/commit-figures.js';
+import type { CommitFigures } from '../model/commit-figures.js';
 import type { CheckpointId } from '../model/brands.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';

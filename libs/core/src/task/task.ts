@@ -1,5 +1,5 @@
 import { writeBarrier } from '../checkpoint/barrier.js';
-import { type CommitFigures, NO_FIGURES } from '../checkpoint/commit-figures.js';
+import { type CommitFigures, NO_FIGURES } from '../model/commit-figures.js';
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
