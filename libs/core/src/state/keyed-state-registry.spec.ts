@@ -40,10 +40,12 @@ describe('declaring a state', () => {
     ['list', listState('last', float64)],
     ['map', mapState('last', utf8, float64)],
     ['reducing', reducingState('last', float64, Math.max)],
-  ])('is refused twice under one name, as another kind too, and after open: %s', (_, descriptor) => {
+  ])('is refused twice under one name, as another kind too, and after open: %s', (kind, descriptor) => {
     const registry = registryOf();
     registry.state(valueState('last', float64));
-    expect(thrownBy(() => registry.state(descriptor as ListStateDescriptor<number>)).message).toContain('it is registered twice');
+    expect(thrownBy(() => registry.state(descriptor as ListStateDescriptor<number>)).message).toContain(
+      `it is registered twice, as value state and as ${kind} state. Register it once, in open,`,
+    );
     const sealed = registryOf();
     sealed.seal();
     expect(thrownBy(() => sealed.state(descriptor as ListStateDescriptor<number>)).message).toContain('it is registered after open');

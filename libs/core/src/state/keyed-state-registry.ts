@@ -14,7 +14,7 @@ import { type KeyTable, MAX_STATES_PER_TABLE } from './key-table.js';
 import type { ListState } from './list-state.js';
 import type { MapState } from './map-state.js';
 import type { ReducingState } from './reducing-state.js';
-import type { StateDeclaration } from './state-catalogue.js';
+import { type StateDeclaration, twiceAs } from './state-catalogue.js';
 import { stateIdOf } from './stored-key.js';
 import { TableListState } from './table-list-state.js';
 import { TableMapState } from './table-map-state.js';
@@ -91,9 +91,10 @@ export class KeyedStateRegistry {
 
   /** The state's id. */
   #register(descriptor: StateDescriptor): number {
-    const { name } = descriptor;
+    const { name, kind } = descriptor;
     if (this.#sealed) throw this.#refuse(name, 'it is registered after open', 'Register every state in open.');
-    if (this.#declared.has(name)) throw this.#refuse(name, 'it is registered twice', 'Register it once, in open, and keep the handle in a field.');
+    const before = this.#declared.get(name);
+    if (before !== undefined) throw this.#refuse(name, twiceAs(before.kind, kind), 'Register it once, in open, and keep the handle in a field.');
     if (this.table.stateCount >= MAX_STATES_PER_TABLE) {
       throw this.#refuse(name, `the operators behind one keyBy have at most ${MAX_STATES_PER_TABLE} states`, 'Keep several values in one state, or call keyBy once more.');
     }

@@ -3,7 +3,7 @@ import { errors, problemOf, showBytes } from '../errors/errors.js';
 import { ByteWriter } from '../model/byte-writer.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
-import type { StateDeclaration } from './state-catalogue.js';
+import { type StateDeclaration, twiceAs } from './state-catalogue.js';
 import { stateIdOf, writeOperatorKey } from './stored-key.js';
 
 /**
@@ -124,8 +124,9 @@ export class OperatorStates {
   #declare({ kind, name }: { readonly kind: StateDeclaration['kind']; readonly name: string }, codecId: string, codec: Codec<unknown>): EntryTable {
     const id = stateIdOf(this.operator, name);
     const other = this.takenIds.get(id);
+    const before = this.#declared.get(name);
     if (this.#sealed) throw this.#refuse(name, 'it is registered after open', 'Register every state in open.');
-    if (this.#declared.has(name)) throw this.#refuse(name, 'it is registered twice', 'Register it once, in open, and keep the handle in a field.');
+    if (before !== undefined) throw this.#refuse(name, twiceAs(before.kind, kind), 'Register it once, in open, and keep the handle in a field.');
     if (other === wordsFor(name, this.operator)) throw this.#refuse(name, 'it is registered as keyed state, too', 'Give each state of an operator a name of its own.');
     if (other !== undefined) throw this.#refuse(name, `its id ${id} is that of ${other}`, 'Rename one of the two.');
     this.takenIds.set(id, wordsFor(name, this.operator));

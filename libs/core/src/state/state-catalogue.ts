@@ -38,6 +38,10 @@ export interface StateDeclaration {
   readonly keyVersion?: number;
 }
 
+/** What is wrong with a name that is registered again, as the same kind or another. */
+export const twiceAs = (before: string, kind: string): string =>
+  before === kind ? 'it is registered twice' : `it is registered twice, as ${before} state and as ${kind} state`;
+
 export const CATALOGUE_VERSION = 1;
 
 export const encodeCatalogue = (catalogue: StateCatalogue): Buffer => Buffer.from(JSON.stringify(catalogue), 'utf8');

@@ -421,6 +421,28 @@ describe('a task among others', () => {
     await settle(tasks);
     expect([appends(live).length, live.reader.queue.length]).toEqual([2, 0]);
   });
+
+  it('commits early once the changes of its state would be as large as an epoch may be, as those of the epoch before were', async () => {
+    const keyed = { alreadyPartitioned: { partitioner: 'murmur2' } } as const;
+    const keeping: JobDefinition['define'] = (streams) =>
+      streams
+        .source('in', topic('in', { key: utf8, value: utf8 }))
+        .keyBy(utf8, (value) => value, keyed)
+        .mapWithState('keep', huge, (value) => ({ state: value, value }))
+        .sink('out', topic('out', { key: utf8, value: utf8 }));
+    const tasks = new LiveTasks(keeping, ONE);
+    const live = await tasks.start();
+    live.reader.feed(rowsAt(0, 'a'));
+    await settle(tasks);
+    expect(appends(live)).toEqual([]);
+    live.task.commitPlain();
+    await settle(tasks);
+    expect(appends(live)).toHaveLength(1);
+    live.reader.feed(rowsAt(1, 'b'), rowsAt(2, 'c'), rowsAt(3, 'd'));
+    await settle(tasks);
+    expect(appends(live)).toHaveLength(2);
+    expect([recordOf(tasks).inputs[0]!.offset, live.reader.queue.length]).toEqual([3, 0]);
+  });
 });
 
 describe('a chunk of rows that give a lot', () => {
