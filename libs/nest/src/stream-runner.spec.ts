@@ -4,7 +4,7 @@ import { Injectable, Module } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { TestingModule } from '@nestjs/testing';
-import type { JobDefinition, TelemetryEvent } from '@weir/core';
+import type { JobDefinition, StateBackendFactory, TelemetryEvent } from '@weir/core';
 import { FakeHost, FakeJobs, options, RecordedLines, SteppedClock } from './fake-jobs.spec-d.js';
 import type { FakeJob } from './fake-jobs.spec-d.js';
 import type { StreamModuleAsyncOptions, StreamModuleOptions, StreamOptionsFactory } from './options.js';
@@ -69,6 +69,16 @@ describe('the runner, within the life of an application', () => {
       ['alerts', ['start']],
       ['averages', ['start']],
     ]);
+    await module.close();
+  });
+
+  it('gives each of its jobs a part of the one memory budget, where the backend has one', async () => {
+    const part: StateBackendFactory = { ...options().state as StateBackendFactory, kind: 'rocksdb' };
+    const asked: number[] = [];
+    const whole: StateBackendFactory = { ...part, sharedAmong: (count) => (asked.push(count), part) };
+    const { module, jobs } = await rig({ state: whole });
+    await module.init();
+    expect([asked, jobs.made.map(({ ports }) => ports.state === part)]).toEqual([[2], [true, true]]);
     await module.close();
   });
 

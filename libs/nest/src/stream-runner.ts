@@ -155,7 +155,10 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
       const settings = found.map((job) => jobSettings(this.#options.settings, job.options.settings ?? {}));
       mustHaveOwnApplicationIds(found, settings);
       const jobs: Job[] = [];
-      for (const [i, job] of found.entries()) jobs.push(await this.#make(job, settings[i]!));
+      const { state: whole } = this.#ports;
+      const state = (found.length > 1 ? whole.sharedAmong?.(found.length) : undefined) ?? whole; // one budget for all jobs of the module
+      const ports = Object.freeze({ ...this.#ports, state });
+      for (const [i, job] of found.entries()) jobs.push(await this.#make(job, settings[i]!, ports));
       for (const job of jobs) void job.ended.then((outcome) => this.#ended(job, outcome));
       this.#unobserve = observeJobs(() => this.overviews(), this.#options.clock);
       this.#state = { is: 'PREPARED', jobs };
@@ -180,9 +183,9 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     return { options, className: 'the handlers', definition, moduleRef: this.#moduleRef };
   }
 
-  async #make(found: FoundJob, settings: JobSettings): Promise<Job> {
+  async #make(found: FoundJob, settings: JobSettings, ports: JobPorts): Promise<Job> {
     const scope = new InjectionScope(found.options.name, found.moduleRef);
-    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, this.#ports);
+    const job = this.#createJob(found.options.name, scope.around(found.definition), settings, ports);
     await scope.resolve();
     return job;
   }

@@ -45,6 +45,8 @@ export interface StateBackendFactory {
   readonly kind: StateBackendKind;
   /** @param maxStores how many stores will be open at once: the memory budget is divided by it */
   open(maxStores: number): Promise<StateBackend>;
+  /** The same with a part of the memory budget, for each of so many jobs of a process. Missing where there is no budget. */
+  sharedAmong?(jobs: number): StateBackendFactory;
 }
 
 export interface StoreScope {

@@ -56,6 +56,14 @@ describe('the rocksdb backend', () => {
     await backend.close();
   });
 
+  it('divides its budget among the jobs of a process, and each part among the stores of a job', async () => {
+    const whole = rocksdb({ dir, memoryBudgetBytes: 24 * 1024 * 1024 });
+    const part = whole.sharedAmong!(2);
+    await expect(part.open(3)).rejects.toMatchObject({ code: 'STATE_BUDGET_TOO_SMALL', context: { budgetBytes: 12 * 1024 * 1024, maxStores: 3 } });
+    for (const factory of [whole, part]) await (await factory.open(factory === whole ? 4 : 2)).close();
+    expect(() => whole.sharedAmong!(0)).toThrow('jobs');
+  });
+
   it('gives up an open that waits for a lock when it is closed', async () => {
     const owner = await rocksdb({ dir }).open(1);
     await owner.open(scope(0));

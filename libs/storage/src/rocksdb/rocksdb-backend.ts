@@ -22,7 +22,8 @@ export interface RocksdbOptions {
   /**
    * Bytes that all stores of the process may take together, outside of V8's heap: block caches, write buffers, and what RocksDB needs
    * beside them. Default 512 MB; at least 6 MB a store. Batches larger than a sixteenth of a store's part come on top: so much do its
-   * write buffers exceed their size. A backend divides the budget among its stores and knows no other backend: give each job of a process a part of its own.
+   * write buffers exceed their size. A backend divides the budget among its stores and knows no other: jobs of one Nest module get equal parts of it
+   * (`sharedAmong`); without Nest, give each job a part of its own.
    */
   readonly memoryBudgetBytes?: number | undefined;
   /** `none` (default) reads fastest and takes up to twice the space; `zstd` saves space. A store may change from one to the other. */
@@ -55,8 +56,14 @@ export function rocksdb(options: RocksdbOptions): StateBackendFactory {
       timeoutMs: checkDuration('lockTimeoutMs', options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS),
     },
   };
-  return { kind: 'rocksdb', open: (maxStores) => openBackend(compiled, maxStores) };
+  return factoryOf(compiled);
 }
+
+const factoryOf = (options: CompiledOptions): StateBackendFactory => ({
+  kind: 'rocksdb',
+  open: (maxStores) => openBackend(options, maxStores),
+  sharedAmong: (jobs) => factoryOf({ ...options, memoryBudgetBytes: Math.floor(options.memoryBudgetBytes / checkCount('jobs', jobs)) }),
+});
 
 async function openBackend(options: CompiledOptions, maxStores: number): Promise<StateBackend> {
   checkCount('maxStores', maxStores);
