@@ -10,6 +10,7 @@ import type {
   JobPorts,
   JobSettings,
   JobStatus,
+  RoundOverview,
   TaskOverview,
 } from '@weir/core';
 import type { LogLines } from './log-lines.js';
@@ -23,6 +24,7 @@ export class FakeJob implements Job {
   status: JobStatus = 'CREATED';
   reason: string | undefined;
   tasks: TaskOverview[] = [];
+  history: readonly RoundOverview[] = [];
   /** Whether `stop` ends the job by itself. */
   stopsAtOnce = true;
   stopDeadline: number | undefined;
@@ -40,7 +42,7 @@ export class FakeJob implements Job {
   overview(): JobOverview {
     const { name, status, reason, tasks } = this;
     const { applicationId } = this.settings;
-    const checkpoints = { completed: 7, failed: 1, latest: { id: 7, completedAt: 5000, durationMs: 12, bytes: 345 }, history: [] };
+    const checkpoints = { completed: 7, failed: 1, latest: { id: 7, completedAt: 5000, durationMs: 12, bytes: 345 }, history: this.history };
     const id = Buffer.from(name.padEnd(16).slice(0, 16)).toString('hex');
     return {
       id,

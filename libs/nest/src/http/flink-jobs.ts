@@ -148,7 +148,7 @@ const planNode = (of: Vertex): Readonly<Record<string, unknown>> => ({
 });
 
 /** 32 hexadecimal digits that stay the same over restarts: the first 16 bytes of SHA-256 over job id and sub-topology. */
-const vertexId = (jid: string, subTopology: number): string =>
+export const vertexId = (jid: string, subTopology: number): string =>
   createHash('sha256').update(`${jid}/${subTopology}`).digest('hex').slice(0, 32);
 
 /** The least advanced of its tasks speaks for a vertex, a failed one before all. */

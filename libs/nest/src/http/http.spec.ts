@@ -179,6 +179,21 @@ describe("jobs over HTTP, in Flink's shape", () => {
     expect((await call(`${version}/jobs/${id.toUpperCase()}`)).status).toBe(200);
   });
 
+  it.each(['', '/v1'])('have their checkpoints under %s/jobs/:jid/checkpoints, and refuse those that are not remembered', async (version) => {
+    const { job, call } = await serve();
+    job.tasks = [task(0)];
+    job.history = [{ id: 4, outcome: 'completed', triggeredAt: 5, durationMs: 6, tasks: [] }];
+    const path = `${version}/jobs/${job.overview().id}/checkpoints`;
+    expect(await call(path)).toMatchObject({ status: 200, body: { counts: { completed: 7 }, history: [{ id: 4 }] } });
+    const { status, body } = await call(`${path}/details/4`);
+    const [vertex] = Object.keys((body as { readonly tasks: object }).tasks);
+    expect([status, (await call(`${path}/details/4/subtasks/${vertex}`)).status]).toEqual([200, 200]);
+    for (const unknown of [`${path}/details/3`, `${path}/details/4/subtasks/x`, `${path}/config`, `${version}/jobs/none/checkpoints`]) {
+      expect(await call(unknown)).toMatchObject({ status: 404, body: { errors: [expect.stringMatching(/not found/i)] } });
+    }
+    expect((await call(path, { method: 'POST' })).status).toBe(404);
+  });
+
   it.each<[string, string]>([
     ['GET', '/jobs/0123456789abcdef0123456789abcdef'],
     ['GET', '/v1/jobs/0123456789abcdef0123456789abcdef'],

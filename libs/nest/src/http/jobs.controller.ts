@@ -1,12 +1,16 @@
 import { All, Get, Header, Inject, NotFoundException, Param, Req, UseFilters, UseGuards } from '@nestjs/common';
+import type { JobOverview } from '@weir/core';
 import { JobStatusFeed } from '../job-status-feed.js';
 import type { CompiledStreamOptions } from '../options.js';
 import { StreamRunner } from '../stream-runner.js';
 import { STREAM_OPTIONS } from '../tokens.js';
 import { FlinkErrorsFilter } from './flink-errors.filter.js';
+import { flinkCheckpoint, flinkCheckpoints, flinkSubtasks } from './flink-checkpoints.js';
 import { flinkJob, flinkJobDetail } from './flink-jobs.js';
 import type { FlinkJob } from './flink-jobs.js';
 import { ReadingGuard } from './reading.guard.js';
+
+type Json = Readonly<Record<string, unknown>>;
 
 interface Request {
   readonly method: string;
@@ -44,15 +48,42 @@ export class JobsRoutes {
   @Header('Cache-Control', 'no-store')
   detail(@Param('jid') jid: string, @Req() request: Request): Readonly<Record<string, unknown>> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw notOffered(request);
+    const job = this.#job(jid);
+    return flinkJobDetail(job, this.#feed.reached(job.name), this.#wall());
+  }
+
+  @Get(':jid/checkpoints')
+  @Header('Cache-Control', 'no-store')
+  checkpoints(@Param('jid') jid: string): Json {
+    return flinkCheckpoints(this.#job(jid));
+  }
+
+  @Get(':jid/checkpoints/details/:checkpoint')
+  @Header('Cache-Control', 'no-store')
+  checkpoint(@Param('jid') jid: string, @Param('checkpoint') checkpoint: string): Json {
+    return flinkCheckpoint(this.#job(jid), checkpoint) ?? noCheckpoint(checkpoint);
+  }
+
+  @Get(':jid/checkpoints/details/:checkpoint/subtasks/:vertex')
+  @Header('Cache-Control', 'no-store')
+  subtasks(@Param('jid') jid: string, @Param('checkpoint') checkpoint: string, @Param('vertex') vertex: string): Json {
+    return flinkSubtasks(this.#job(jid), checkpoint, vertex) ?? noCheckpoint(`${checkpoint} of vertex ${vertex}`);
+  }
+
+  #job(jid: string): JobOverview {
     const job = this.#runner.overviews().find((one) => one.id === jid.toLowerCase());
     if (job === undefined) throw new NotFoundException(`Job ${jid} not found.`);
-    return flinkJobDetail(job, this.#feed.reached(job.name), this.#wall());
+    return job;
   }
 
   @All(REST_OF_FLINK)
   unknown(@Req() request: Request): never {
     throw notOffered(request);
   }
+}
+
+function noCheckpoint(what: string): never {
+  throw new NotFoundException(`Checkpoint ${what} not found: the last 10 are remembered.`);
 }
 
 function notOffered({ method, url }: Request): NotFoundException {
