@@ -8,7 +8,7 @@ const down = (barrier: number): TaskFacts => ({ isUp: false, barrier: checkpoint
 const open = (id: number): RoundFacts['round'] => ({ id: checkpointId(id), isOpen: true });
 const ended = (id: number): RoundFacts['round'] => ({ id: checkpointId(id), isOpen: false });
 const step = (facts: Partial<RoundFacts>): ReturnType<typeof nextStep> =>
-  nextStep({ round: undefined, tasks: [], now: 1_000, openSince: 1_000, dueAt: 1_000, timeoutMs: 5_000, ...facts });
+  nextStep({ enabled: true, round: undefined, tasks: [], now: 1_000, openSince: 1_000, dueAt: 1_000, timeoutMs: 5_000, ...facts });
 
 describe('the next round', () => {
   it('is triggered when it is due and every task is up', () => {
@@ -52,6 +52,13 @@ describe('an open round', () => {
   });
 });
 
+describe('where checkpointing is off', () => {
+  it('no round is triggered, and one that is open from before is abandoned', () => {
+    expect(step({ enabled: false, tasks: [up(0)], dueAt: 0 })).toEqual({ type: 'wait', until: undefined });
+    expect(step({ enabled: false, round: open(8), tasks: [up(7), up(8)] })).toEqual({ type: 'end', id: 8, outcome: 'abandoned' });
+  });
+});
+
 describe('failed checkpoints in a row', () => {
   it('are those that timed out; one that is complete begins anew, and one that is abandoned changes nothing (R4)', () => {
     expect(failuresAfter('timed-out', 1, 5)).toEqual({ failures: 2, failsOver: false });
@@ -86,7 +93,7 @@ describe('any run of rounds', () => {
           if (does === 'fails') own.isUp = false;
           if (does === 'starts') own.isUp = true;
           if (does === 'time passes') now += 400;
-          const made = nextStep({ round, tasks: tasks.map(({ isUp, barrier }) => ({ isUp, barrier: checkpointId(barrier) })), now, openSince: since, dueAt: 0, timeoutMs: 1_000 });
+          const made = nextStep({ enabled: true, round, tasks: tasks.map(({ isUp, barrier }) => ({ isUp, barrier: checkpointId(barrier) })), now, openSince: since, dueAt: 0, timeoutMs: 1_000 });
           if (made.type === 'trigger') {
             expect(round?.isOpen ?? false).toBe(false);
             expect(made.id).toBeGreaterThan(triggered.at(-1) ?? 0);

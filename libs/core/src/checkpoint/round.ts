@@ -20,6 +20,8 @@ import { type CheckpointId, checkpointId } from '../model/brands.js';
  * then; here a task is a region of its own, and one that has committed the barrier would come back to that very place.
  */
 export interface RoundFacts {
+  /** False: checkpointing is off. No round is triggered, and one that is open, from a time when it was on, is abandoned. */
+  readonly enabled: boolean;
   /** The newest round; undefined before the first. */
   readonly round: { readonly id: CheckpointId; readonly isOpen: boolean } | undefined;
   /** Every task of the job. */
@@ -46,16 +48,16 @@ export type RoundStep =
   /** Until a fact changes, and at most until then; undefined if time alone changes nothing. */
   | { readonly type: 'wait'; readonly until: number | undefined };
 
-export function nextStep({ round, tasks, now, openSince, dueAt, timeoutMs }: RoundFacts): RoundStep {
+export function nextStep({ enabled, round, tasks, now, openSince, dueAt, timeoutMs }: RoundFacts): RoundStep {
   if (round?.isOpen === true) {
     const { id } = round;
     // Barriers first: what every task has committed is complete, whoever went down since.
     if (tasks.every(({ barrier }) => barrier >= id)) return { type: 'end', id, outcome: 'completed' };
-    if (tasks.some(({ isUp }) => !isUp)) return { type: 'end', id, outcome: 'abandoned' }; // R4
+    if (!enabled || tasks.some(({ isUp }) => !isUp)) return { type: 'end', id, outcome: 'abandoned' }; // R4
     if (now - openSince >= timeoutMs) return { type: 'end', id, outcome: 'timed-out' };
     return { type: 'wait', until: openSince + timeoutMs };
   }
-  if (tasks.length === 0 || tasks.some(({ isUp }) => !isUp)) return { type: 'wait', until: undefined };
+  if (!enabled || tasks.length === 0 || tasks.some(({ isUp }) => !isUp)) return { type: 'wait', until: undefined };
   if (now < dueAt) return { type: 'wait', until: dueAt };
   const highest = tasks.reduce((most, { barrier }) => Math.max(most, barrier), round?.id ?? 0);
   return { type: 'trigger', id: checkpointId(highest + 1) };

@@ -54,6 +54,7 @@ class Rig {
       controlTopic: TOPIC,
       transactionalId: 'app-coordinator',
       transactionTimeoutMs: 10_000,
+      enabled: true,
       intervalMs: INTERVAL_MS,
       minPauseMs: 0,
       timeoutMs: 60_000,

@@ -31,6 +31,8 @@ export interface CoordinatorHost {
   readonly controlTopic: string;
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
+  /** False: it triggers nothing, and abandons what is open from a time when it did. */
+  readonly enabled: boolean;
   readonly intervalMs: number;
   readonly minPauseMs: number;
   readonly timeoutMs: number;
@@ -123,12 +125,13 @@ export class CheckpointCoordinator {
   }
 
   #decide(): RoundStep {
-    const { clock, control, intervalMs, minPauseMs, timeoutMs } = this.host;
+    const { enabled, clock, control, intervalMs, minPauseMs, timeoutMs } = this.host;
     const now = clock.monotonic();
     const { round } = control.view;
     if (round?.type !== 'triggered') this.#open = undefined;
     else if (this.#open?.id !== round.id) this.#open = { id: round.id, since: now };
     return nextStep({
+      enabled,
       round: round === undefined ? undefined : { id: round.id, isOpen: round.type === 'triggered' },
       tasks: this.#tasks(),
       now,

@@ -19,7 +19,7 @@ describe('settings that are left out', () => {
       applicationId: 'app',
       parallelism: undefined,
       maxParallelism: 128,
-      checkpointing: { interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, tolerableFailedCheckpoints: 0, transactionTimeout: 60_000 },
+      checkpointing: { enabled: true, interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, tolerableFailedCheckpoints: 0, transactionTimeout: 60_000 },
       restartStrategy: {
         type: 'exponential-delay',
         initialBackoff: 1_000,
@@ -38,7 +38,7 @@ describe('settings that are left out', () => {
   it('have them also where they are undefined, in every group', () => {
     const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
+    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
   });
 
@@ -110,6 +110,13 @@ describe('a number', () => {
   it('that may be broken is taken broken, and others are not', () => {
     expect(strategy({ type: 'exponential-delay', backoffMultiplier: 1.25, jitterFactor: 0.5 })).toMatchObject({ backoffMultiplier: 1.25, jitterFactor: 0.5 });
     expect(thrownBy(() => strategy({ type: 'exponential-delay', initialBackoff: 1.5 })).code).toBe('SETTING_INVALID');
+  });
+});
+
+describe('checkpointing', () => {
+  it('is on unless it is switched off, by false alone', () => {
+    expect(compile({ checkpointing: { enabled: false } }).checkpointing.enabled).toBe(false);
+    for (const value of [0, 'false', null]) expect(thrownBy(() => compile({ checkpointing: { enabled: value } })).message).toContain('allowed: true or false.');
   });
 });
 

@@ -9,6 +9,7 @@ export interface CompiledSettings {
   readonly parallelism: number | undefined;
   readonly maxParallelism: number;
   readonly checkpointing: {
+    readonly enabled: boolean;
     readonly interval: number;
     readonly mode: CheckpointingMode;
     readonly timeout: number;
@@ -67,11 +68,12 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
 }
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {
-  refuseUnknown('checkpointing.', given, ['interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'maxConcurrentCheckpoints', 'transactionTimeout']);
+  refuseUnknown('checkpointing.', given, ['enabled', 'interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'maxConcurrentCheckpoints', 'transactionTimeout']);
   refuseConcurrent(given.maxConcurrentCheckpoints);
   const mode = oneOf('checkpointing.mode', given.mode === undefined ? 'EXACTLY_ONCE' : given.mode, CHECKPOINTING_MODES);
   if (mode !== 'EXACTLY_ONCE') throw errors.settingNotBuilt({ setting: 'checkpointing.mode', value: mode, allowed: 'EXACTLY_ONCE' });
   return {
+    enabled: flag('checkpointing.enabled', given.enabled, true),
     interval: whole('checkpointing.interval', given.interval, 500, 10, 600_000),
     mode,
     timeout: whole('checkpointing.timeout', given.timeout, 600_000, 10, DAY),
@@ -141,6 +143,12 @@ function whole(setting: string, value: unknown, fallback: number, min: number, m
 function real(setting: string, value: unknown, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number' || !(value >= min && value <= max)) throw errors.settingInvalid({ setting, value, allowed: `a number from ${min} to ${max}` });
+  return value;
+}
+
+function flag(setting: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw errors.settingInvalid({ setting, value, allowed: 'true or false' });
   return value;
 }
 

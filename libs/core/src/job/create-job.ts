@@ -132,11 +132,22 @@ class StreamJob implements Job {
     const written = await this.#ensureTopics(log, sized, context, topics);
     if (written === undefined) return;
     const plans = planTasks(sized, context, new Map([...sources, ...written]));
+    this.#sayIfOff();
     this.#backend = await ports.state.open(plans.length);
     await untilReached(topics, async () => {
       this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, plans, log, backend: this.#backend! });
     });
     this.#onTaskStatus('RUNNING'); // they may be faster
+  }
+
+  #sayIfOff(): void {
+    const { enabled, interval } = this.settings.checkpointing;
+    if (enabled) return;
+    const message =
+      `checkpointing is off: every task commits its offsets, state and output by itself, each ${interval} ms, in one transaction. ` +
+      'No record is lost or repeated for it, but there is no moment at which the states of all tasks fit each other, ' +
+      'and tasks may differ in how far they have read a broadcast stream.';
+    this.ports.telemetry.emit({ type: 'job-notice', job: this.name, message });
   }
 
   #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd'> {

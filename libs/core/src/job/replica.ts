@@ -76,9 +76,10 @@ export class Replica {
       onTaskFailed: (task, error) => parts.onTaskFailed(task, error),
       onGiveUp: (task, error) => parts.onFailure(task, error),
     });
-    const { interval } = settings.checkpointing;
+    const { enabled, interval } = settings.checkpointing;
     this.#follower = new RoundFollower({
       clock,
+      rounds: enabled,
       intervalMs: interval,
       tasks: () => this.#slots.tasks,
       openRound: () => this.#openRound(),
@@ -155,7 +156,7 @@ export class Replica {
 
   #makeCoordinator(): CheckpointCoordinator {
     const { clock, log, settings, plans } = this.parts;
-    const { interval, minPause, timeout, transactionTimeout, tolerableFailedCheckpoints } = settings.checkpointing;
+    const { enabled, interval, minPause, timeout, transactionTimeout, tolerableFailedCheckpoints } = settings.checkpointing;
     return new CheckpointCoordinator({
       clock,
       log,
@@ -163,6 +164,7 @@ export class Replica {
       controlTopic: controlTopic(settings.applicationId),
       transactionalId: coordinatorId(settings.applicationId),
       transactionTimeoutMs: transactionTimeout,
+      enabled,
       intervalMs: interval,
       minPauseMs: minPause,
       timeoutMs: timeout,

@@ -38,13 +38,18 @@ class Rig {
   readonly a = new FakeTask('a', this.acts);
   readonly b = new FakeTask('b', this.acts);
   open: TriggeredRound | undefined;
-  readonly follower = new RoundFollower({
-    clock: this.clock,
-    intervalMs: INTERVAL_MS,
-    tasks: () => [this.a, this.b],
-    openRound: () => this.open,
-    onTick: () => undefined,
-  });
+  readonly follower: RoundFollower;
+
+  constructor(rounds = true) {
+    this.follower = new RoundFollower({
+      clock: this.clock,
+      rounds,
+      intervalMs: INTERVAL_MS,
+      tasks: () => [this.a, this.b],
+      openRound: () => this.open,
+      onTick: () => undefined,
+    });
+  }
 
   trigger(id: number): void {
     this.open = { version: 1, type: 'triggered', id: checkpointId(id), at: 0, broadcastEnds: [] };
@@ -118,6 +123,17 @@ describe('without rounds', () => {
     rig.follower.close();
     await rig.clock.advance(3 * INTERVAL_MS);
     expect(rig.take()).toEqual([]);
+  });
+
+  it('they do so from the first interval on where checkpointing is off', async () => {
+    const rig = new Rig(false);
+    rig.follower.start();
+    await rig.clock.advance(2 * INTERVAL_MS);
+    expect(rig.take()).toEqual(['a commits plainly', 'b commits plainly', 'a commits plainly', 'b commits plainly']);
+    rig.open = { version: 1, type: 'triggered', id: checkpointId(1), at: 0, broadcastEnds: [] }; // of a time when it was on
+    await rig.clock.advance(INTERVAL_MS);
+    expect(rig.take()).toEqual([]);
+    rig.follower.close();
   });
 
   it('nothing is committed so while a round is open, nor while triggers come', async () => {

@@ -9,10 +9,13 @@ import type { TaskHandle } from '../task/task-host.js';
  *   a round is triggered     every running task gets its barrier; a task that starts to run gets that of the open round, unless it has
  *                            committed it already, and then waits for the end of the round all the same (R1, R3)
  *   a round ends             every task may commit again; one that has not committed its barrier restarts, if the record says so
- *   no round for a while     running tasks commit without barriers, every interval (R1): a task is down somewhere, or the coordinator is
+ *   no round for a while     running tasks commit without barriers, every interval (R1): a task is down somewhere, or the coordinator is, or
+ *                            checkpointing is off
  */
 export interface FollowerHost {
   readonly clock: Clock;
+  /** False: there are none, so every interval is one without. */
+  readonly rounds: boolean;
   readonly intervalMs: number;
   /** Latest attempts of the tasks of this replica, whatever their status. */
   tasks(): readonly TaskHandle[];
@@ -71,10 +74,10 @@ export class RoundFollower {
   }
 
   #tick(): void {
-    const { clock, intervalMs } = this.host;
+    const { clock, intervalMs, rounds } = this.host;
     this.#cancelTick = clock.after(intervalMs, () => this.#tick());
     this.host.onTick();
-    if (this.host.openRound() !== undefined || clock.monotonic() - this.#triggeredAt < PATIENCE * intervalMs) return;
+    if (this.host.openRound() !== undefined || (rounds && clock.monotonic() - this.#triggeredAt < PATIENCE * intervalMs)) return;
     for (const task of this.host.tasks()) if (task.status === 'RUNNING') task.commitPlain();
   }
 }

@@ -24,7 +24,13 @@ export const CHECKPOINTING_MODES = ['EXACTLY_ONCE', 'AT_LEAST_ONCE'] as const;
 export type CheckpointingMode = (typeof CHECKPOINTING_MODES)[number];
 
 export interface CheckpointingSettings {
-  /** Milliseconds between two checkpoints, 10 to 600000. Default 500. */
+  /**
+   * Default true. False: no rounds, and each task commits its offsets, state and output by itself, every `interval`. Still nothing is lost or
+   * repeated, for such a commit is one transaction as ever; but no moment exists for which the states of all tasks fit each other. Flink
+   * has no such key, and is off where `interval` is left out, which here means the default; the restart strategy stays what it is.
+   */
+  readonly enabled?: boolean | undefined;
+  /** Milliseconds between two checkpoints, or between two commits of a task where checkpointing is off, 10 to 600000. Default 500. */
   readonly interval?: number | undefined;
   /** Default EXACTLY_ONCE, the only one built yet. */
   readonly mode?: CheckpointingMode | undefined;

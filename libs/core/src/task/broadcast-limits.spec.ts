@@ -51,6 +51,13 @@ describe('the limits of broadcast inputs (R9)', () => {
     expect([limits.cut(chunk, reader.as), chunk.records.count, reader.acts]).toEqual([1, 1, []]);
   });
 
+  it('are none where checkpointing is off: everything is read as it comes', () => {
+    const [limits, reader] = [new BroadcastLimits(plan, false), new PausingReader()];
+    limits.holdAt({ topic: 'limits', partition: 0 }, offset(0), reader.as);
+    const chunk = rows(10, 15);
+    expect([limits.cut(chunk, reader.as), chunk.records.count, reader.acts]).toEqual([15, 5, []]);
+  });
+
   it('cut a chunk that reaches beyond them, and have the rest read again later', () => {
     const [limits, reader] = [new BroadcastLimits(plan), new PausingReader()];
     limits.raise([end(0, 12)], reader.as);

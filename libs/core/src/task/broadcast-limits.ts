@@ -13,7 +13,11 @@ export class BroadcastLimits {
   readonly #topics: ReadonlySet<string>;
   readonly #limits = new Map<string, Offset>();
 
-  constructor(plan: TaskPlan) {
+  /** @param rounds false where checkpointing is off: there is no cut then, and everything is read as it comes */
+  constructor(
+    plan: TaskPlan,
+    private readonly rounds = true,
+  ) {
     this.#topics = new Set(plan.inputs.filter(({ type }) => type === 'broadcast').map(({ topic }) => topic));
   }
 
@@ -21,9 +25,9 @@ export class BroadcastLimits {
     return this.#topics.has(topic);
   }
 
-  /** 0 before the first trigger. */
+  /** 0 before the first trigger; without rounds no offset is as high. */
   limitOf(topic: string, partition: number): Offset {
-    return this.#limits.get(partitionName(topic, partition)) ?? offset(0);
+    return this.#limits.get(partitionName(topic, partition)) ?? offset(this.rounds ? 0 : Number.MAX_SAFE_INTEGER);
   }
 
   /** A trigger named these ends: what lies below them may be read now. */

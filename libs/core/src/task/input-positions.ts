@@ -21,7 +21,7 @@ export class InputPositions {
     this.#inputs = new Map(inputs.map((input) => [partitionName(input.topic, input.partition), input]));
     this.#writers = new Map(plan.inputs.flatMap((input) => (input.type === 'repartition' ? [[input.topic, input.writers] as const] : [])));
     this.#changed = changed;
-    this.broadcast = new BroadcastLimits(plan);
+    this.broadcast = new BroadcastLimits(plan, plan.settings.checkpointing.enabled);
     for (const [name, { topic, barriers }] of this.#inputs) {
       const writers = this.#writers.get(topic);
       if (writers !== undefined) this.alignment.add(name, writers.map((_, index) => barriers[index] ?? checkpointId(0)));
