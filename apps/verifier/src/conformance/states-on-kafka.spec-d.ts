@@ -8,7 +8,8 @@ import { wrapTransactions } from '../sabotaged/wrap-ports.js';
 const real = clockOf(globalThis);
 const TTL_MS = 600_000;
 const LOOK_EVERY_MS = 5;
-const STOP_MS = 30_000;
+/** How long a job whose log is gone may wait for a round's end that nobody can write any more. */
+const STOP_MS = 5_000;
 /** How long it is waited for anything, at the most. */
 const PATIENCE_MS = 60_000;
 /** Rounds of the whole job without a new result, after which those that are missing do not come any more. */
@@ -73,28 +74,22 @@ export class StatesOnKafka {
           return opened;
         },
       },
-      (transaction) => {
-        // Not those of the coordinator, which go on when the tasks are idle: of them no task would die.
-        let isTask = false;
-        const at = (cut: Cut): Promise<void> => (isTask ? this.#dieAt(cut, die) : Promise.resolve());
-        return {
-          append: async (appends) => {
-            isTask = appends.some(({ topic }) => topic.endsWith('-changelog'));
-            await at('before the append');
-            const placed = await transaction.append(appends);
-            await at('after the append');
-            return placed;
-          },
-          commit: async () => {
-            await at('before the commit');
-            const committed = transaction.commit();
-            committed.catch(() => undefined);
-            await at('with the commit on its way');
-            await committed;
-            await at('committed, the store not written');
-          },
-        };
-      },
+      (transaction) => ({
+        append: async (appends) => {
+          await this.#dieAt('before the append', die);
+          const placed = await transaction.append(appends);
+          await this.#dieAt('after the append', die);
+          return placed;
+        },
+        commit: async () => {
+          await this.#dieAt('before the commit', die);
+          const committed = transaction.commit();
+          committed.catch(() => undefined);
+          await this.#dieAt('with the commit on its way', die);
+          await committed;
+          await this.#dieAt('committed, the store not written', die);
+        },
+      }),
     );
     const settings = { applicationId: this.#name, checkpointing: { interval: 50 }, restartStrategy: { type: 'none' }, state: { cacheEntries: 3 } } as const;
     const job = createJob('states', statesJob(TTL_MS, this.#topics), settings, { log, state: this.harness.factory, clock, telemetry: new RecordingTelemetry() });

@@ -1,4 +1,4 @@
-import type { Log, LogFactory, LogTransaction, LogWriter, StateBackend, StateBackendFactory, StateStore } from '@weir/core';
+import { coordinatorId, type Log, type LogFactory, type LogTransaction, type LogWriter, type StateBackend, type StateBackendFactory, type StateStore } from '@weir/core';
 
 /** What takes the place of some methods of a transaction. */
 export type WrapTransaction = (transaction: LogTransaction, writer: LogWriter) => Partial<LogTransaction>;
@@ -11,11 +11,12 @@ export const wrapLog = (factory: LogFactory, wrap: (log: Log) => Partial<Log>): 
   },
 });
 
-/** The same for every transaction. */
+/** The same for every transaction of a task. Those of the coordinator are left alone: they have neither outputs, nor state, nor offsets. */
 export const wrapTransactions = (factory: LogFactory, wrap: WrapTransaction): LogFactory =>
   wrapLog(factory, (log) => ({
     openWriter: async (options) => {
       const writer = await log.openWriter(options);
+      if (options.transactionalId.endsWith(coordinatorId(''))) return writer;
       return over(writer, {
         begin: () => {
           const transaction = writer.begin();
