@@ -15,6 +15,7 @@ export class AppModule {
       log,
       state: stateBackend(settings),
       parallelism: settings.parallelism,
+      badRecords: settings.badRecords,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });

@@ -19,6 +19,7 @@ describe('the settings of the service', () => {
       checkpointMode: 'EXACTLY_ONCE',
       parallelism: undefined,
       logLevels: ['fatal', 'error', 'warn', 'log'],
+      badRecords: 'fail',
       alerts: { inputTopic: 'sensor-readings', outputTopic: 'temperature-alerts', inputPartitioner: 'auto', threshold: 10 },
     });
   });
@@ -48,6 +49,11 @@ describe('the settings of the service', () => {
     expect(settingsFrom({ KAFKA_BROKERS, STATE_DIR: '/s', SNAPSHOT_DIR: '/mnt/snapshots' })).toMatchObject({ stateDir: resolve('/s'), snapshotDir: resolve('/mnt/snapshots') });
   });
 
+  it('say what becomes of bad records', () => {
+    expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'skip' })).toMatchObject({ badRecords: 'skip' });
+    expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'dead' })).toMatchObject({ badRecords: { deadLetter: 'dead' } });
+  });
+
   it.each([
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
@@ -56,6 +62,10 @@ describe('the settings of the service', () => {
     [{ CHECKPOINT_MODE: 'exactly' }, 'CHECKPOINT_MODE is "exactly"; allowed: EXACTLY_ONCE.'],
     [{ INPUT_PARTITIONER: 'md5' }, 'INPUT_PARTITIONER is "md5"; allowed: auto, murmur2, crc32.'],
     [{ CHECKPOINT_INTERVAL_MS: '0' }, 'CHECKPOINT_INTERVAL_MS is "0"; allowed: a whole number from 10 to 600000.'],
+    [{ BAD_RECORDS: 'ignore' }, 'BAD_RECORDS is "ignore"; allowed: fail, skip, deadLetter.'],
+    [{ BAD_RECORDS: 'deadLetter' }, 'DEAD_LETTER_TOPIC is not set; it takes the name of the topic that bad records go to.'],
+    [{ BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'a b' }, 'DEAD_LETTER_TOPIC is "a b"; allowed: 1 to 249 letters'],
+    [{ DEAD_LETTER_TOPIC: 'dead' }, 'DEAD_LETTER_TOPIC is "dead"; allowed: nothing while BAD_RECORDS is fail.'],
     [{ PORT: '99999' }, 'PORT is "99999"; allowed: a whole number from 0 to 65535.'],
     [{ PARALLELISM: '1.5' }, 'PARALLELISM is "1.5"; allowed: a whole number from 1 to 32768.'],
     [{ ALERT_THRESHOLD: '-1' }, 'ALERT_THRESHOLD is "-1"; allowed: degrees above 0'],

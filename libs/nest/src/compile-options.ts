@@ -24,6 +24,7 @@ const SETTING_NAMES = Object.keys({
   restartStrategy: true,
   state: true,
   internalTopics: true,
+  badRecords: true,
   replicationFactor: true,
 } satisfies Record<keyof JobSettings, true>) as readonly (keyof JobSettings)[];
 

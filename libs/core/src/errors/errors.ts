@@ -178,6 +178,29 @@ export const errors = defineErrors({
     advice: 'Correct the function or the codec; the job goes on at this record when it starts again.',
     example: { target: 'a record for sink alerts', codec: 'utf8', problem: 'number came', topic: 'readings', partition: 2, offset: 17 },
   }),
+  deadLettersMissing: error({
+    code: 'DEAD_LETTERS_MISSING',
+    kind: 'invalid',
+    message: (c: { topic: string }) => `Cannot replay dead letters of topic "${c.topic}": it does not exist.`,
+    advice: 'Name the topic that a job was told to put its bad records into.',
+    example: { topic: 'readings-dead' },
+  }),
+  deadLettersUndecided: error({
+    code: 'DEAD_LETTERS_UNDECIDED',
+    kind: 'retry',
+    message: (c: { topic: string; waitedMs: number }) => `Cannot replay dead letters of topic "${c.topic}": a transaction in it is still open after ${c.waitedMs} ms.`,
+    advice: 'Nothing was put back. Find whose transaction it is (kafka-transactions.sh find-hanging), and run the replay again.',
+    example: { topic: 'readings-dead', waitedMs: 120_000 },
+  }),
+  deadLetterHomeless: error({
+    code: 'DEAD_LETTER_HOMELESS',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; offset: number; origin: string; originPartition: number; partitions: number }) =>
+      `Cannot put back the dead letter in ${c.topic} partition ${c.partition} at offset ${c.offset}: it is of ${c.origin} partition ${c.originPartition}, and that topic ` +
+      `${c.partitions === 0 ? 'does not exist' : `has ${c.partitions} partitions`}.`,
+    advice: 'Create the topic as it was, or copy the dead letters that you need by hand; what was put back before is not put back again.',
+    example: { topic: 'readings-dead', partition: 1, offset: 5, origin: 'readings', originPartition: 3, partitions: 2 },
+  }),
   keyNull: error({
     code: 'KEY_NULL',
     kind: 'data',

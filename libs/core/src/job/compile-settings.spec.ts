@@ -31,12 +31,13 @@ describe('settings that are left out', () => {
       },
       state: { cacheEntries: 100_000 },
       internalTopics: { maxMessageBytes: 8_388_608 },
+      badRecords: 'fail',
       replicationFactor: -1,
     });
   });
 
   it('have them also where they are undefined, in every group', () => {
-    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, replicationFactor: undefined };
+    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, badRecords: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
     const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));

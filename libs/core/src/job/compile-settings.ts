@@ -1,4 +1,5 @@
 import { errors } from '../errors/errors.js';
+import { BAD_RECORD_POLICIES, type BadRecordPolicy, isBadRecordPolicy } from '../topology/bad-records.js';
 import { MAX_KEY_GROUPS } from '../model/key-group.js';
 import { CHECKPOINTING_MODES, type CheckpointingMode, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
 
@@ -20,6 +21,7 @@ export interface CompiledSettings {
   readonly restartStrategy: CompiledRestartStrategy;
   readonly state: { readonly cacheEntries: number };
   readonly internalTopics: { readonly maxMessageBytes: number };
+  readonly badRecords: BadRecordPolicy;
   readonly replicationFactor: number;
 }
 
@@ -45,7 +47,7 @@ const MIB = 1024 * KIB;
 /** @throws WeirError `invalid` that names the setting, what came and what is allowed */
 export function compileSettings(settings: JobSettings): CompiledSettings {
   if (!isGroup(settings)) throw errors.settingInvalid({ setting: 'of the job', value: settings, allowed: 'an object' });
-  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'internalTopics', 'replicationFactor']);
+  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'internalTopics', 'badRecords', 'replicationFactor']);
   const { applicationId, checkpointing = {}, state = {}, internalTopics = {} } = settings;
   if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
     throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
@@ -63,8 +65,15 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     restartStrategy: compileRestartStrategy(settings.restartStrategy === undefined ? { type: 'exponential-delay' } : settings.restartStrategy),
     state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
     internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
+    badRecords: compileBadRecords(settings.badRecords),
     replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
   });
+}
+
+function compileBadRecords(given: unknown): BadRecordPolicy {
+  if (given === undefined) return 'fail';
+  if (!isBadRecordPolicy(given)) throw errors.settingInvalid({ setting: 'badRecords', value: given, allowed: BAD_RECORD_POLICIES });
+  return typeof given === 'object' ? { deadLetter: given.deadLetter } : given;
 }
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {

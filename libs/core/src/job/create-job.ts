@@ -5,6 +5,7 @@ import type { Log, TopicDescription } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import { Signal } from '../model/signal.js';
 import type { TaskStatus } from '../task/task-status.js';
+import { checkBadRecords } from '../topology/bad-record-checks.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';
 import { changelogTopic, controlTopic } from './internal-topics.js';
@@ -12,7 +13,7 @@ import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
 import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
 import { cutGraph, type SubTopology } from './cut-graph.js';
-import { type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
+import { deadLettersOf, type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
 import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
 import { ensureChangelog, ensureControl, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
 import { Replica, type ReplicaParts } from './replica.js';
@@ -28,7 +29,9 @@ export const createJob: CreateJob = (name, definition, settings, ports) => {
   const compiled = compileSettings(settings);
   const builder = new GraphBuilder(name);
   definition.define(builder);
-  return new StreamJob(name, cutGraph(builder.build()), compiled, ports);
+  const graph = builder.build();
+  checkBadRecords(graph, compiled.badRecords);
+  return new StreamJob(name, cutGraph(graph), compiled, ports);
 };
 
 /** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
@@ -163,6 +166,7 @@ class StreamJob implements Job {
   async #ensureTopics(log: Log, sized: readonly SizedSubTopology[], context: PlanContext, host: TopicsHost): Promise<Topics | undefined> {
     const wanted = [
       ...sized.flatMap(({ sinks, partitions }) => sinks.map(({ topic }) => () => ensureOutput(log, topic.topic, partitions, host))),
+      ...sized.flatMap((sub) => deadLettersOf(sub, context).map((topic) => () => ensureOutput(log, topic, sub.partitions, host))),
       ...sized.map(({ index, parallelism }) => () => ensureChangelog(log, changelogTopic(this.settings.applicationId, context.incarnation, index), parallelism, host)),
       () => ensureControl(log, controlTopic(this.settings.applicationId), host),
       ...repartitionTopicsOf(sized, context).map(({ topic, partitions }) => () => ensureRepartition(log, topic, partitions, host)),

@@ -3,7 +3,8 @@ import { type Incarnation, taskIndex } from '../model/brands.js';
 import type { TopicDescription } from '../ports/log.js';
 import { PartitionerChoice, PlacementCheck } from '../task/placement-check.js';
 import type { BroadcastInput, InputTopic, RepartitionInput, RepartitionOutput, SourceInput, TaskPlan } from '../task/task-plan.js';
-import { keyGroups, type ShuffleNode, type SourceNode, sourcesOf } from '../topology/graph.js';
+import { deadLetterTopicsOf } from '../topology/bad-record-checks.js';
+import { isShuffle, keyGroups, type ShuffleNode, type SourceNode, sourcesOf } from '../topology/graph.js';
 import { type CompiledSettings, defaultParallelism } from './compile-settings.js';
 import { type SubTopology, upstreamOf } from './cut-graph.js';
 import { changelogTopic, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
@@ -69,6 +70,10 @@ export function repartitionTopicsOf(sized: readonly SizedSubTopology[], { settin
   );
 }
 
+/** The topics that dead letters of a sub-topology go to. A keyBy that shuffles is of the one that it ends. */
+export const deadLettersOf = ({ nodes, shufflesOut }: SubTopology, { settings }: PlanContext): string[] =>
+  deadLetterTopicsOf([...nodes.filter((node) => !isShuffle(node)), ...shufflesOut], settings.badRecords);
+
 /** The tasks of all sub-topologies; those of one share what is checked per job. @param topics every topic that the job has to do with */
 export function planTasks(sized: readonly SizedSubTopology[], context: PlanContext, topics: Topics): TaskPlan[] {
   return sized.flatMap((sub) => planSubTopology(sub, sized, context, topics));
@@ -95,7 +100,7 @@ function planSubTopology(sub: SizedSubTopology, all: readonly SizedSubTopology[]
     nodes: sub.nodes,
     inputs,
     repartitionOutputs: outputs,
-    sinkPartitions: new Map(sub.sinks.map((sink) => [sink.topic.topic, topics.get(sink.topic.topic)!.partitions])),
+    sinkPartitions: new Map([...sub.sinks.map((sink) => sink.topic.topic), ...deadLettersOf(sub, context)].map((name) => [name, topics.get(name)!.partitions])),
     placements: placementsOf(sub, topics),
   };
   return Array.from({ length: sub.parallelism }, (_, index): TaskPlan => {

@@ -1,3 +1,5 @@
+import type { BadRecordPolicy } from '../topology/bad-records.js';
+
 /**
  * Settings of a job, by Flink's keys in camel case. What a user writes is `JobSettings`; it is compiled once, at the edge, by
  * `compileSettings` (compile-settings.ts) to the complete and frozen `CompiledSettings`.
@@ -16,6 +18,8 @@ export interface JobSettings {
   readonly restartStrategy?: RestartStrategySettings | undefined;
   readonly state?: StateSettings | undefined;
   readonly internalTopics?: InternalTopicSettings | undefined;
+  /** What becomes of records that an operator cannot process, where the operator does not say. Default `fail`. */
+  readonly badRecords?: BadRecordPolicy | undefined;
   /** Replication factor of internal topics. Default -1: the broker's. */
   readonly replicationFactor?: number | undefined;
 }

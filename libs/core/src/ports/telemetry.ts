@@ -32,6 +32,15 @@ export type MetricReport =
       readonly quantiles: Readonly<Record<'p50' | 'p75' | 'p95' | 'p99' | 'p999', number>>;
     };
 
+/** What one commit of a task had of them, by operator. */
+export interface BadRecordCounts {
+  readonly operator: string;
+  readonly skipped: number;
+  readonly deadLettered: number;
+  /** Message of the last one's error. */
+  readonly lastError: string;
+}
+
 export type TelemetryEvent =
   | { readonly type: 'job-status'; readonly job: string; readonly from: JobStatus; readonly to: JobStatus; readonly reason?: string }
   | { readonly type: 'job-waiting'; readonly job: string; readonly reason: string }
@@ -42,6 +51,8 @@ export type TelemetryEvent =
   | ({ readonly type: 'purge-failed'; readonly error: Error } & TaskRef)
   /** What functions registered and has changed since the task's commit before. */
   | ({ readonly type: 'operator-metrics'; readonly operator: string; readonly metrics: readonly MetricReport[] } & TaskRef)
+  /** Records that operators could not process and a commit has dropped or put away; those that failed a task are not among them. */
+  | ({ readonly type: 'bad-records'; readonly operators: readonly BadRecordCounts[] } & TaskRef)
   | ({ readonly type: 'store-rebuild'; readonly reason: string } & TaskRef)
   | ({
       readonly type: 'restore-progress';

@@ -1,13 +1,14 @@
 import type { OperatorStates } from '../state/operator-state.js';
 import type { Collector } from '../topology/functions.js';
-import { functionFailed, type Receiver } from './operators.js';
+import type { BadRecordRule } from './bad-records.js';
+import { onThrown, type Receiver } from './operators.js';
 import type { RecordContext } from './record-context.js';
 
 /** One side of a rich function; the state that it sees is that of the table's current entry. */
 export class FunctionOperator implements Receiver {
   /** @param run calls the function with a value and passes on what it gives */
   constructor(
-    private readonly name: string,
+    private readonly bad: BadRecordRule,
     private readonly context: RecordContext,
     private readonly run: (value: unknown) => void,
   ) {}
@@ -16,7 +17,7 @@ export class FunctionOperator implements Receiver {
     try {
       this.run(value);
     } catch (thrown) {
-      throw functionFailed(thrown, this.name, this.context);
+      onThrown(thrown, this.bad, this.context);
     }
   }
 }
@@ -24,7 +25,7 @@ export class FunctionOperator implements Receiver {
 /** The broadcast side of a connected function: the only one that may write broadcast state. It has no key. */
 export class BroadcastSide implements Receiver {
   constructor(
-    private readonly name: string,
+    private readonly bad: BadRecordRule,
     private readonly context: RecordContext,
     private readonly states: OperatorStates,
     private readonly fn: WithBroadcast,
@@ -36,7 +37,7 @@ export class BroadcastSide implements Receiver {
     try {
       this.fn.processBroadcast(value);
     } catch (thrown) {
-      throw functionFailed(thrown, this.name, this.context);
+      onThrown(thrown, this.bad, this.context);
     } finally {
       this.states.broadcastSide = false;
     }

@@ -12,6 +12,7 @@ import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import { KeyedTimers } from '../state/timer-service.js';
 import type { InitializationContext, KeyedContext, OperatorContext } from '../topology/functions.js';
 import type { BroadcastConnectNode, ConnectNode, FunctionNode, KeyByNode, KeyedConnectNode, KeyedNode, ProcessNode } from '../topology/graph.js';
+import type { BadRecordRule } from './bad-records.js';
 import { BroadcastSide, coRunOf, FunctionOperator, type Runnable, runOf, type Sides, type WithTimers } from './function-operator.js';
 import { OperatorMetrics } from './operator-metrics.js';
 import type { Receiver } from './operators.js';
@@ -45,7 +46,7 @@ export class FunctionOperators {
     const operator = this.#operatorOf(node, node.input, fn);
     fn.open(this.#keyedContext(operator));
     this.#opened(operator, fn, next);
-    return this.#receiver(node, runOf({ type: node.type, fn } as unknown as Runnable, next));
+    return this.#receiver(this.host.badRuleOf(node), runOf({ type: node.type, fn } as unknown as Runnable, next));
   }
 
   process(node: ProcessNode, next: Receiver): Receiver {
@@ -53,7 +54,7 @@ export class FunctionOperators {
     const operator = this.#operatorOf(node, undefined, fn);
     fn.open(this.#operatorContext(operator));
     this.#opened(operator, fn, next);
-    return this.#receiver(node, runOf({ type: 'process', fn } as unknown as Runnable, next));
+    return this.#receiver(this.host.badRuleOf(node), runOf({ type: 'process', fn } as unknown as Runnable, next));
   }
 
   /** A receiver for each side. */
@@ -81,17 +82,19 @@ export class FunctionOperators {
     const { states } = operator;
     fn.open({ ...this.#keyedContext(operator), broadcastState: (descriptor) => states.broadcast(descriptor) });
     this.#opened(operator, fn, next);
-    const keyedSide = this.#receiver(node, runOf({ type: 'process', fn } as unknown as Runnable, next));
-    return [keyedSide, new BroadcastSide(node.name, this.host.context, states, fn)];
+    const bad = this.host.badRuleOf(node);
+    const keyedSide = this.#receiver(bad, runOf({ type: 'process', fn } as unknown as Runnable, next));
+    return [keyedSide, new BroadcastSide(bad, this.host.context, states, fn)];
   }
 
-  #receiver({ name }: FunctionNode, run: (value: unknown) => void): Receiver {
-    return new FunctionOperator(name, this.host.context, run);
+  #receiver(bad: BadRecordRule, run: (value: unknown) => void): Receiver {
+    return new FunctionOperator(bad, this.host.context, run);
   }
 
   #sides(node: ConnectNode | KeyedConnectNode, fn: object, next: Receiver): readonly [Receiver, Receiver] {
     const sides = { type: node.type, fn } as Sides;
-    return [this.#receiver(node, coRunOf(sides, 1, next)), this.#receiver(node, coRunOf(sides, 2, next))];
+    const bad = this.host.badRuleOf(node);
+    return [this.#receiver(bad, coRunOf(sides, 1, next)), this.#receiver(bad, coRunOf(sides, 2, next))];
   }
 
   #operatorOf(node: FunctionNode, keyBy: KeyByNode | undefined, fn: LivingFunction & WithTimers): Operator {
@@ -271,6 +274,8 @@ export interface FunctionHost {
   readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
   readonly telemetry: Telemetry;
   readonly tableOf: (keyBy: KeyByNode) => KeyTable;
+  /** What an operator does with records that it cannot process; asked for once per node. */
+  readonly badRuleOf: (node: FunctionNode) => BadRecordRule;
 }
 
 interface LivingFunction {

@@ -7,6 +7,7 @@ import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
 import type { KeyEntry, KeyTable } from '../state/key-table.js';
 import type { KeyByNode, ShuffleNode } from '../topology/graph.js';
+import type { BadRecordRule } from './bad-records.js';
 import type { EpochEffects } from './epoch-effects.js';
 import { decodePart, functionFailed, type HeadOperator, type Receiver, writeRecord } from './operators.js';
 import type { PlacementCheck } from './placement-check.js';
@@ -105,14 +106,21 @@ export class KeyByOperator implements Receiver {
     private readonly node: KeyByNode,
     private readonly context: RecordContext,
     private readonly gather: KeyGather,
+    private readonly bad: BadRecordRule,
   ) {}
 
   receive(value: unknown): void {
-    const key = keyOf(this.node, value, this.context);
+    let key: unknown;
+    try {
+      key = keyOf(this.node, value, this.context);
+    } catch (thrown) {
+      this.bad.handle(thrown);
+      return;
+    }
     try {
       this.gather.gather(key, value);
     } catch (thrown) {
-      throw keyUnencodable(thrown, this.node, this.context);
+      this.bad.handle(keyUnencodable(thrown, this.node, this.context));
     }
   }
 }
@@ -127,6 +135,7 @@ export class ShuffleWriter implements Receiver {
     private readonly output: RepartitionOutput,
     private readonly context: RecordContext,
     private readonly wallTime: () => number,
+    private readonly bad: BadRecordRule,
   ) {
     this.#node = output.node;
   }
@@ -136,7 +145,13 @@ export class ShuffleWriter implements Receiver {
   }
 
   receive(value: unknown): void {
-    const key = keyOf(this.#node, value, this.context);
+    let key: unknown;
+    try {
+      key = keyOf(this.#node, value, this.context);
+    } catch (thrown) {
+      this.bad.handle(thrown);
+      return;
+    }
     try {
       this.#key.clear();
       this.#node.keyCodec.encode(key, this.#key);
@@ -147,12 +162,12 @@ export class ShuffleWriter implements Receiver {
       if (isWeirError(thrown)) throw thrown;
       const { topic, partition, offset } = this.context;
       const codec = `${this.#node.keyCodec.id} key and ${this.#node.distribution.valueCodec.id} value`;
-      throw errors.outputUnencodable({ target: `a record for shuffle ${this.#node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown);
+      this.bad.handle(errors.outputUnencodable({ target: `a record for shuffle ${this.#node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown));
     }
   }
 }
 
-/** The downstream end of a shuffle: takes records and barriers from the repartition topic. */
+/** The downstream end of a shuffle: takes records and barriers from the repartition topic. What lies there is Weir's own, so none of it is a bad record. */
 export class ShuffleReader implements HeadOperator {
   constructor(
     private readonly node: ShuffleNode,

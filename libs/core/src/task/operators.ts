@@ -8,6 +8,7 @@ import type { LogChunk } from '../ports/log.js';
 import type { Collector } from '../topology/functions.js';
 import type { SinkNode, SourceNode, StatelessFunction } from '../topology/graph.js';
 import type { RecordView } from '../topology/record-view.js';
+import type { BadRecordRule } from './bad-records.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
 
@@ -42,6 +43,7 @@ export class SourceOperator implements HeadOperator {
     private readonly next: Receiver,
     /** Whether anything behind the source asks for the record's own key. */
     private readonly keyIsRead: boolean,
+    private readonly bad: BadRecordRule,
   ) {}
 
   /** Decodes the rows and sends them on. */
@@ -56,14 +58,16 @@ export class SourceOperator implements HeadOperator {
     context.key = null;
     for (let row = from; row < to; row++) {
       context.row = row;
-      if (keyIsRead) context.key = this.#decode('key', keyCodec, buffer, records.keyStart[row]!, records.keyEnd[row]!);
-      const start = valueStart[row]!;
-      next.receive(this.#decode('value', valueCodec, buffer, start, valueEnd[row]!));
+      let value: unknown;
+      try {
+        if (keyIsRead) context.key = decodePart('key', keyCodec, buffer, records.keyStart[row]!, records.keyEnd[row]!, context);
+        value = decodePart('value', valueCodec, buffer, valueStart[row]!, valueEnd[row]!, context);
+      } catch (thrown) {
+        this.bad.handle(thrown);
+        continue;
+      }
+      next.receive(value);
     }
-  }
-
-  #decode(part: 'key' | 'value', codec: Codec<unknown>, buffer: Buffer, start: number, end: number): unknown {
-    return decodePart(part, codec, buffer, start, end, this.context);
   }
 }
 
@@ -79,6 +83,12 @@ export function decodePart(part: 'key' | 'value', codec: Codec<unknown>, buffer:
   }
 }
 
+/** Deals with what a user's function threw; errors of operators behind it pass as they are, for those have dealt with them (B1). */
+export function onThrown(thrown: unknown, bad: BadRecordRule, context: RecordContext): void {
+  if (isWeirError(thrown)) throw thrown;
+  bad.handle(functionFailed(thrown, bad.operator, context));
+}
+
 /** What a user's function threw, with the place; errors of operators behind it pass as they are. */
 export function functionFailed(thrown: unknown, operator: string, { topic, partition, offset }: RecordContext): unknown {
   return isWeirError(thrown) ? thrown : errors.functionFailed({ operator, topic, partition, offset, problem: problemOf(thrown) }, thrown);
@@ -88,28 +98,28 @@ export class StatelessOperator implements Receiver {
   readonly #run: (value: unknown) => void;
 
   constructor(
-    private readonly name: string,
     private readonly context: RecordContext,
     fn: StatelessFunction,
     next: Receiver,
+    private readonly bad: BadRecordRule,
   ) {
-    this.#run = fn.type === 'entries' ? entriesOf(name, context, next) : runOf(fn, context, next);
+    this.#run = fn.type === 'entries' ? entriesOf(bad, context, next) : runOf(fn, context, next);
   }
 
   receive(value: unknown): void {
     try {
       this.#run(value);
     } catch (thrown) {
-      throw functionFailed(thrown, this.name, this.context);
+      onThrown(thrown, this.bad, this.context);
     }
   }
 }
 
-function entriesOf(operator: string, context: RecordContext, next: Receiver): (value: unknown) => void {
+function entriesOf(bad: BadRecordRule, context: RecordContext, next: Receiver): (value: unknown) => void {
   return (value) => {
     const { key, topic, partition, offset } = context;
-    if (key === null || key === undefined) throw errors.keyNull({ operator, topic, partition, offset });
-    next.receive({ key, value });
+    if (key === null || key === undefined) bad.handle(errors.keyNull({ operator: bad.operator, topic, partition, offset }));
+    else next.receive({ key, value });
   };
 }
 
@@ -140,6 +150,7 @@ export class SinkOperator implements Receiver {
     private readonly partitions: number,
     /** For records without a timestamp. */
     private readonly wallTime: () => number,
+    private readonly bad: BadRecordRule,
   ) {
     const { partitioner } = node.topic;
     this.#place = typeof partitioner === 'string' ? PARTITIONERS[partitioner] : partitioner;
@@ -158,7 +169,7 @@ export class SinkOperator implements Receiver {
       if (isWeirError(thrown)) throw thrown;
       const { topic, partition, offset } = context;
       const codec = `${node.topic.key.id} key and ${node.topic.value.id} value`;
-      throw errors.outputUnencodable({ target: `a record for sink ${node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown);
+      this.bad.handle(errors.outputUnencodable({ target: `a record for sink ${node.name}`, codec, problem: problemOf(thrown), topic, partition, offset }, thrown));
     }
   }
 

@@ -10,6 +10,7 @@ import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
 import { inputsOf, isShuffle, type KeyByNode, keyGroups, type Node, type ShuffleNode } from '../topology/graph.js';
 import type { Barrier } from '../checkpoint/barrier.js';
+import { BadRecords } from './bad-records.js';
 import type { EpochEffects } from './epoch-effects.js';
 import { FunctionOperators } from './function-operators.js';
 import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-operators.js';
@@ -32,6 +33,7 @@ export class Pipeline {
   readonly #writers: { writeTo(effects: EpochEffects): void }[] = [];
   readonly #tables: KeyTables;
   readonly #functions: FunctionOperators;
+  readonly #bad: BadRecords;
   readonly #wallTime: () => number;
 
   constructor(
@@ -44,7 +46,17 @@ export class Pipeline {
     this.#wallTime = wallTime;
     const tables = new KeyTables(plan, wallTime);
     this.#tables = tables;
-    this.#functions = new FunctionOperators({ plan, attempt, context: this.#context, clock, telemetry, tableOf: (keyBy) => tables.of(keyBy).table });
+    const bad = new BadRecords(plan, this.#context, wallTime);
+    this.#bad = bad;
+    this.#functions = new FunctionOperators({
+      plan,
+      attempt,
+      context: this.#context,
+      clock,
+      telemetry,
+      tableOf: (keyBy) => tables.of(keyBy).table,
+      badRuleOf: (node) => bad.ruleOf(node),
+    });
     try {
       this.#build(plan);
     } catch (thrown) {
@@ -66,7 +78,7 @@ export class Pipeline {
     };
     for (const node of [...plan.nodes].reverse()) {
       const next = readersOf(node);
-      if (node.kind === 'source') this.#heads.set(node.topic.topic, new SourceOperator(node, this.#context, next, this.#readsOwnKey(node)));
+      if (node.kind === 'source') this.#heads.set(node.topic.topic, new SourceOperator(node, this.#context, next, this.#readsOwnKey(node), this.#bad.ruleOf(node)));
       else if (isShuffle(node)) this.#shuffleReader(node, next);
       else if (node.kind === 'sideOutput') this.#functions.addSideOutput(node.input, node.tag, next);
       else receivers.set(node.id, this.#receiversOf(node, next));
@@ -77,11 +89,11 @@ export class Pipeline {
   #receiversOf(node: Exclude<Node, { kind: 'source' }>, next: Receiver): readonly Receiver[] {
     switch (node.kind) {
       case 'stateless':
-        return [new StatelessOperator(node.name, this.#context, node.function, next)];
+        return [new StatelessOperator(this.#context, node.function, next, this.#bad.ruleOf(node))];
       case 'union':
         return node.inputs.map(() => next);
       case 'keyBy':
-        return [new KeyByOperator(node, this.#context, this.#gather(node, next))];
+        return [new KeyByOperator(node, this.#context, this.#gather(node, next), this.#bad.ruleOf(node))];
       case 'keyed':
         return [this.#functions.keyed(node, next)];
       case 'process':
@@ -96,7 +108,8 @@ export class Pipeline {
       case 'sideOutput':
         return [next];
       case 'sink': {
-        const sink = new SinkOperator(node, this.#context, this.plan.sinkPartitions.get(node.topic.topic)!, this.#wallTime);
+        const partitions = this.plan.sinkPartitions.get(node.topic.topic)!;
+        const sink = new SinkOperator(node, this.#context, partitions, this.#wallTime, this.#bad.ruleOf(node));
         this.#writers.push(sink);
         return [sink];
       }
@@ -111,7 +124,7 @@ export class Pipeline {
   }
 
   #shuffleWriter(output: RepartitionOutput): Receiver {
-    const writer = new ShuffleWriter(output, this.#context, this.#wallTime);
+    const writer = new ShuffleWriter(output, this.#context, this.#wallTime, this.#bad.ruleOf(output.node));
     this.#writers.push(writer);
     return writer;
   }
@@ -167,6 +180,7 @@ export class Pipeline {
   /** Where outputs go from now on. */
   writeTo(effects: EpochEffects): void {
     for (const writer of this.#writers) writer.writeTo(effects);
+    this.#bad.writeTo(effects);
   }
 
   /**
@@ -211,11 +225,13 @@ export class Pipeline {
     this.#functions.snapshot();
     for (const table of this.#tables.all) table.freeze(epoch, changes, timestamp);
     this.#functions.freeze(changes, timestamp);
+    this.#bad.freeze();
   }
 
   applied(epoch: Epoch): void {
     for (const table of this.#tables.all) table.applied(epoch);
     this.#functions.report();
+    this.#bad.report(this.host.telemetry);
   }
 
   /** Closes the user's functions. The first error of theirs is thrown once all are closed. */

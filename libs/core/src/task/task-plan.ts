@@ -18,7 +18,7 @@ export interface TaskPlan {
   readonly inputs: readonly InputTopic[];
   /** Where its shuffles write; every commit with a barrier sends it to each partition of each. */
   readonly repartitionOutputs: readonly RepartitionOutput[];
-  /** Partition count of each topic that a sink writes. */
+  /** Partition count of each topic that a sink writes, and of each that takes dead letters. */
   readonly sinkPartitions: ReadonlyMap<string, number>;
   /** Of each keyBy on an already partitioned topic, by its node id: shared by the tasks of the job in this process. */
   readonly placements: ReadonlyMap<number, PlacementCheck>;

@@ -2,7 +2,7 @@ import { type CompiledSettings, compileSettings } from '../job/compile-settings.
 import { cutGraph } from '../job/cut-graph.js';
 import { changelogTopic, repartitionTopic } from '../job/internal-topics.js';
 import type { JobDefinition } from '../job/job-definition.js';
-import { planTasks, repartitionTopicsOf, sizeSubTopologies } from '../job/job-plan.js';
+import { deadLettersOf, planTasks, repartitionTopicsOf, sizeSubTopologies } from '../job/job-plan.js';
 import type { JobSettings } from '../job/settings.js';
 import { incarnation, offset } from '../model/brands.js';
 import { type RecordColumns, RecordWriter } from '../model/record-columns.js';
@@ -30,6 +30,7 @@ export function plansOf(define: JobDefinition['define'], { partitions = 4, topic
   const describe = (topic: string, count = topics[topic] ?? partitions): void =>
     void described.set(topic, { topic, topicId: `id-of-${topic}`, partitions: count, deleteRetentionMs: 86_400_000 });
   for (const { sources, broadcasts, sinks } of subTopologies) for (const { topic } of [...sources, ...broadcasts, ...sinks]) describe(topic.topic);
+  for (const sub of subTopologies) for (const topic of deadLettersOf(sub, context)) describe(topic);
   const sized = sizeSubTopologies(subTopologies, context, described);
   for (const { topic, partitions: count } of repartitionTopicsOf(sized, context)) describe(topic, count);
   for (const { index, parallelism } of sized) describe(changelogTopic('app', context.incarnation, index), parallelism);

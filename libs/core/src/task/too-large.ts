@@ -25,11 +25,12 @@ const USERS_TOPIC = 'Raise max.message.bytes of the topic and what its consumers
 const OWN_TOPIC =
   'Keep or send smaller values (a list or a map stores each entry by itself), or raise max.message.bytes of the topic, and set internalTopics.maxMessageBytes for those to come; the job goes on at its last commit.';
 
-/** The sinks or the shuffle that write a topic. */
+/** The sinks or the shuffle that write a topic; what no operator is named by takes dead letters. */
 function writerOf(topic: string, { nodes, repartitionOutputs }: TaskPlan): string {
   const shuffle = repartitionOutputs.find((output) => output.topic === topic);
   if (shuffle !== undefined) return `shuffle ${shuffle.node.name}`;
   const sinks = nodes.flatMap((node) => (node.kind === 'sink' && node.topic.topic === topic ? [node.name] : []));
+  if (sinks.length === 0) return 'the dead letters';
   return `${sinks.length > 1 ? 'sinks' : 'sink'} ${sinks.join(', ')}`;
 }
 

@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import type { CoFunction, KeyedCoFunction } from './co-functions.js';
 import type { Collector, KeyedBroadcastProcess, KeyedFunction, ProcessFunction } from './functions.js';
+import type { BadRecordPolicy } from './bad-records.js';
 import type { RecordView } from './record-view.js';
 import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
 
@@ -27,6 +28,8 @@ interface NodeBase {
   readonly id: number;
   /** Unique in the job; of stateful operators chosen by the user, for it finds their state again. */
   readonly name: string;
+  /** Undefined: what holds for the job. */
+  readonly onBadRecord?: BadRecordPolicy | undefined;
 }
 
 export interface SourceNode extends NodeBase {

@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import { errors } from '../errors/errors.js';
 import type { CoFlatMap, CoFunction, CoMap, CoProcess, KeyedCoFlatMap, KeyedCoFunction, KeyedCoMap, KeyedCoProcess } from './co-functions.js';
+import type { OperatorOptions } from './bad-records.js';
 import { flatMapWithState, filterWithState, mapWithState, type StateFunction } from './functions-with-state.js';
 import type {
   Collector,
@@ -52,31 +53,31 @@ export class Stream<K, V> {
   ) {}
 
   /** One value for each; the record that it came from may be looked at, likewise below. */
-  map<R>(map: (value: V, record: RecordView) => R): Stream<K, R> {
-    return this.#stateless({ type: 'map', map: map as (value: unknown, record: RecordView) => unknown });
+  map<R>(map: (value: V, record: RecordView) => R, options?: OperatorOptions): Stream<K, R> {
+    return this.#stateless({ type: 'map', map: map as (value: unknown, record: RecordView) => unknown }, options);
   }
 
-  filter<S extends V>(filter: (value: V, record: RecordView) => value is S): Stream<K, S>;
-  filter(filter: (value: V, record: RecordView) => boolean): Stream<K, V>;
-  filter(filter: (value: V, record: RecordView) => boolean): Stream<K, V> {
-    return this.#stateless({ type: 'filter', filter: filter as (value: unknown, record: RecordView) => boolean });
+  filter<S extends V>(filter: (value: V, record: RecordView) => value is S, options?: OperatorOptions): Stream<K, S>;
+  filter(filter: (value: V, record: RecordView) => boolean, options?: OperatorOptions): Stream<K, V>;
+  filter(filter: (value: V, record: RecordView) => boolean, options?: OperatorOptions): Stream<K, V> {
+    return this.#stateless({ type: 'filter', filter: filter as (value: unknown, record: RecordView) => boolean }, options);
   }
 
   /** Any number of values for each one. */
-  flatMap<R>(flatMap: (value: V, out: Collector<R>, record: RecordView) => void): Stream<K, R> {
-    return this.#stateless({ type: 'flatMap', flatMap: flatMap as (value: unknown, out: Collector<unknown>, record: RecordView) => void });
+  flatMap<R>(flatMap: (value: V, out: Collector<R>, record: RecordView) => void, options?: OperatorOptions): Stream<K, R> {
+    return this.#stateless({ type: 'flatMap', flatMap: flatMap as (value: unknown, out: Collector<unknown>, record: RecordView) => void }, options);
   }
 
   /**
    * Each record as its key and its value, which is null for a tombstone: for compacted topics, which say of a key what holds for it now.
-   * A record without a key stops the job with KEY_NULL.
+   * A record without a key is a bad one: KEY_NULL.
    */
-  entries(): Stream<K, TopicEntry<NonNullable<K>, V>> {
-    return this.#stateless({ type: 'entries' });
+  entries(options?: OperatorOptions): Stream<K, TopicEntry<NonNullable<K>, V>> {
+    return this.#stateless({ type: 'entries' }, options);
   }
 
-  #stateless<R>(fn: StatelessFunction): Stream<K, R> {
-    return new Stream(this.builder, this.builder.add((id) => ({ kind: 'stateless', id, name: `${fn.type}-${id}`, input: this.node, function: fn })));
+  #stateless<R>(fn: StatelessFunction, { onBadRecord }: OperatorOptions = {}): Stream<K, R> {
+    return new Stream(this.builder, this.builder.add((id) => ({ kind: 'stateless', id, name: `${fn.type}-${id}`, input: this.node, function: fn, onBadRecord })));
   }
 
   /**
@@ -101,8 +102,8 @@ export class Stream<K, V> {
   }
 
   /** A rich function without keys: operator state, side outputs. */
-  process<R>(name: string, factory: () => ProcessFunction<V, R>): ProcessedStream<K, R> {
-    const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory }));
+  process<R>(name: string, factory: () => ProcessFunction<V, R>, { onBadRecord }: OperatorOptions = {}): ProcessedStream<K, R> {
+    const node = this.builder.add((id) => ({ kind: 'process', id, name, input: this.node, factory: factory, onBadRecord }));
     return new ProcessedStream(this.builder, node);
   }
 
@@ -115,8 +116,8 @@ export class Stream<K, V> {
    * Writes the values to a topic, each with its key, timestamp and headers.
    * @param name names the sink in messages and metrics; unique in the job
    */
-  sink(name: string, to: TopicTaking<NonNullable<K>, V>): void {
-    this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to }));
+  sink(name: string, to: TopicTaking<NonNullable<K>, V>, { onBadRecord }: OperatorOptions = {}): void {
+    this.builder.add((id) => ({ kind: 'sink', id, name, input: this.node, topic: to, onBadRecord }));
   }
 }
 
@@ -138,21 +139,21 @@ export class KeyedStream<K, V> {
   ) {}
 
   /** @param factory makes the function of one task */
-  flatMap<R>(name: string, factory: () => KeyedFlatMap<K, V, R>): Stream<K, R> {
-    return this.#keyed(name, 'flatMap', factory);
+  flatMap<R>(name: string, factory: () => KeyedFlatMap<K, V, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#keyed(name, 'flatMap', factory, options);
   }
 
-  map<R>(name: string, factory: () => KeyedMap<K, V, R>): Stream<K, R> {
-    return this.#keyed(name, 'map', factory);
+  map<R>(name: string, factory: () => KeyedMap<K, V, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#keyed(name, 'map', factory, options);
   }
 
-  filter(name: string, factory: () => KeyedFilter<K, V>): Stream<K, V> {
-    return this.#keyed(name, 'filter', factory);
+  filter(name: string, factory: () => KeyedFilter<K, V>, options?: OperatorOptions): Stream<K, V> {
+    return this.#keyed(name, 'filter', factory, options);
   }
 
   /** Any number of values for each, to the main output and to side outputs. */
-  process<R>(name: string, factory: () => KeyedProcess<K, V, R>): ProcessedStream<K, R> {
-    return new ProcessedStream(this.builder, this.#node(name, 'process', factory));
+  process<R>(name: string, factory: () => KeyedProcess<K, V, R>, options?: OperatorOptions): ProcessedStream<K, R> {
+    return new ProcessedStream(this.builder, this.#node(name, 'process', factory, options));
   }
 
   /** This keyed stream beside a broadcast. */
@@ -168,24 +169,24 @@ export class KeyedStream<K, V> {
   }
 
   /** The values of a key reduced to one, which is put out with each record, as Flink's running reduce. */
-  reduce(name: string, codec: Codec<V>, reduce: (reduced: V, value: V) => V): Stream<K, V> {
+  reduce(name: string, codec: Codec<V>, reduce: (reduced: V, value: V) => V, options?: OperatorOptions): Stream<K, V> {
     return this.mapWithState<V, V>(name, codec, (value, reduced) => {
       const next = reduced === undefined ? value : reduce(reduced, value);
       return { state: next, value: next };
-    });
+    }, options);
   }
 
   /** The values of a key aggregated; the result is put out with each record. */
-  aggregate<A, R>(name: string, codec: Codec<A>, aggregate: Aggregate<V, A, R>): Stream<K, R> {
+  aggregate<A, R>(name: string, codec: Codec<A>, aggregate: Aggregate<V, A, R>, options?: OperatorOptions): Stream<K, R> {
     return this.mapWithState<A, R>(name, codec, (value, accumulator) => {
       const next = aggregate.add(accumulator ?? aggregate.createAccumulator(), value);
       return { state: next, value: aggregate.getResult(next) };
-    });
+    }, options);
   }
 
   /** One value for each, with one value state per key: `undefined` before the key's first record. */
-  mapWithState<S, R>(name: string, state: Codec<S>, map: StateFunction<K, V, S, WithState<S> & { readonly value: R }>): Stream<K, R> {
-    return this.#keyed(name, 'map', () => mapWithState(state, map));
+  mapWithState<S, R>(name: string, state: Codec<S>, map: StateFunction<K, V, S, WithState<S> & { readonly value: R }>, options?: OperatorOptions): Stream<K, R> {
+    return this.#keyed(name, 'map', () => mapWithState(state, map), options);
   }
 
   /** Any number of values for each, with one value state per key: `undefined` before the key's first record. */
@@ -193,28 +194,27 @@ export class KeyedStream<K, V> {
     name: string,
     state: Codec<S>,
     flatMap: StateFunction<K, V, S, WithState<S> & { readonly values: readonly R[] }>,
+    options?: OperatorOptions,
   ): Stream<K, R> {
-    return this.#keyed(name, 'flatMap', () => flatMapWithState(state, flatMap));
+    return this.#keyed(name, 'flatMap', () => flatMapWithState(state, flatMap), options);
   }
 
   /** Keeps values, with one value state per key: `undefined` before the key's first record. */
-  filterWithState<S>(name: string, state: Codec<S>, filter: StateFunction<K, V, S, WithState<S> & { readonly keep: boolean }>): Stream<K, V> {
-    return this.#keyed(name, 'filter', () => filterWithState(state, filter));
+  filterWithState<S>(
+    name: string,
+    state: Codec<S>,
+    filter: StateFunction<K, V, S, WithState<S> & { readonly keep: boolean }>,
+    options?: OperatorOptions,
+  ): Stream<K, V> {
+    return this.#keyed(name, 'filter', () => filterWithState(state, filter), options);
   }
 
-  #keyed<R>(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>): Stream<K, R> {
-    return new Stream(this.builder, this.#node(name, type, factory));
+  #keyed<R>(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>, options?: OperatorOptions): Stream<K, R> {
+    return new Stream(this.builder, this.#node(name, type, factory, options));
   }
 
-  #node(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>): KeyedNode {
-    return this.builder.add((id) => ({
-      kind: 'keyed',
-      id,
-      name,
-      type,
-      input: this.node,
-      factory,
-    }));
+  #node(name: string, type: KeyedNode['type'], factory: () => KeyedFunction<K>, { onBadRecord }: OperatorOptions = {}): KeyedNode {
+    return this.builder.add((id) => ({ kind: 'keyed', id, name, type, input: this.node, factory, onBadRecord }));
   }
 }
 
@@ -250,10 +250,10 @@ export class ConnectedStream<K, V, B> {
     private readonly broadcast: BroadcastNode,
   ) {}
 
-  process<R>(name: string, factory: () => KeyedBroadcastProcess<K, V, B, R>): ProcessedStream<K, R> {
+  process<R>(name: string, factory: () => KeyedBroadcastProcess<K, V, B, R>, { onBadRecord }: OperatorOptions = {}): ProcessedStream<K, R> {
     const { keyed, broadcast } = this;
     const made = factory;
-    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'broadcastConnect', id, name, input: keyed, broadcast, factory: made })));
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'broadcastConnect', id, name, input: keyed, broadcast, factory: made, onBadRecord })));
   }
 }
 
@@ -264,21 +264,21 @@ export class ConnectedStreams<K, V1, V2> {
     private readonly inputs: readonly [Node, Node],
   ) {}
 
-  map<R>(name: string, factory: () => CoMap<V1, V2, R>): Stream<K, R> {
-    return this.#stream(name, 'map', factory);
+  map<R>(name: string, factory: () => CoMap<V1, V2, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#stream(name, 'map', factory, options);
   }
 
-  flatMap<R>(name: string, factory: () => CoFlatMap<V1, V2, R>): Stream<K, R> {
-    return this.#stream(name, 'flatMap', factory);
+  flatMap<R>(name: string, factory: () => CoFlatMap<V1, V2, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#stream(name, 'flatMap', factory, options);
   }
 
-  process<R>(name: string, factory: () => CoProcess<V1, V2, R>): ProcessedStream<K, R> {
-    return this.#stream(name, 'process', factory);
+  process<R>(name: string, factory: () => CoProcess<V1, V2, R>, options?: OperatorOptions): ProcessedStream<K, R> {
+    return this.#stream(name, 'process', factory, options);
   }
 
-  #stream<R>(name: string, type: CoType, factory: () => CoFunction): ProcessedStream<K, R> {
+  #stream<R>(name: string, type: CoType, factory: () => CoFunction, { onBadRecord }: OperatorOptions = {}): ProcessedStream<K, R> {
     const { inputs } = this;
-    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'connect', id, name, inputs, type, factory })));
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'connect', id, name, inputs, type, factory, onBadRecord })));
   }
 }
 
@@ -289,21 +289,21 @@ export class ConnectedKeyedStreams<K, V1, V2> {
     private readonly inputs: readonly [KeyByNode, KeyByNode],
   ) {}
 
-  map<R>(name: string, factory: () => KeyedCoMap<K, V1, V2, R>): Stream<K, R> {
-    return this.#stream(name, 'map', factory);
+  map<R>(name: string, factory: () => KeyedCoMap<K, V1, V2, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#stream(name, 'map', factory, options);
   }
 
-  flatMap<R>(name: string, factory: () => KeyedCoFlatMap<K, V1, V2, R>): Stream<K, R> {
-    return this.#stream(name, 'flatMap', factory);
+  flatMap<R>(name: string, factory: () => KeyedCoFlatMap<K, V1, V2, R>, options?: OperatorOptions): Stream<K, R> {
+    return this.#stream(name, 'flatMap', factory, options);
   }
 
-  process<R>(name: string, factory: () => KeyedCoProcess<K, V1, V2, R>): ProcessedStream<K, R> {
-    return this.#stream(name, 'process', factory);
+  process<R>(name: string, factory: () => KeyedCoProcess<K, V1, V2, R>, options?: OperatorOptions): ProcessedStream<K, R> {
+    return this.#stream(name, 'process', factory, options);
   }
 
-  #stream<R>(name: string, type: CoType, factory: () => KeyedCoFunction<K>): ProcessedStream<K, R> {
+  #stream<R>(name: string, type: CoType, factory: () => KeyedCoFunction<K>, { onBadRecord }: OperatorOptions = {}): ProcessedStream<K, R> {
     const { inputs } = this;
-    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'keyedConnect', id, name, inputs, type, factory })));
+    return new ProcessedStream(this.builder, this.builder.add((id) => ({ kind: 'keyedConnect', id, name, inputs, type, factory, onBadRecord })));
   }
 }
 
@@ -322,14 +322,16 @@ export class GraphBuilder implements StreamBuilder {
   constructor(private readonly job: string) {}
 
   source<K, V>(name: string, from: Topic<K, V>, options: SourceOptions = {}): Stream<K | null, V> {
-    const node = this.add((id) => ({ kind: 'source', id, name, topic: from, start: options.start ?? 'earliest' }));
+    const { start = 'earliest', onBadRecord } = options;
+    const node = this.add((id) => ({ kind: 'source', id, name, topic: from, start, onBadRecord }));
     return new Stream(this, node);
   }
 
   keyBy<K, V>(input: Node, codec: Codec<K>, selector: (value: unknown, record: RecordView) => unknown, options: KeyByOptions): KeyedStream<K, V> {
     const name = options.name ?? (options.alreadyPartitioned === undefined ? `shuffle-${this.#shuffles++}` : undefined);
     const distribution = this.#distributionOf(input, options);
-    const node = this.add((id) => ({ kind: 'keyBy', id, name: name ?? `keyBy-${id}`, input, keyCodec: codec, selector, distribution }));
+    const { onBadRecord } = options;
+    const node = this.add((id) => ({ kind: 'keyBy', id, name: name ?? `keyBy-${id}`, input, keyCodec: codec, selector, distribution, onBadRecord }));
     return new KeyedStream(this, node);
   }
 

@@ -1,5 +1,6 @@
 import type { Codec, Encodes } from '../codec/codec.js';
 import type { PartitionFunction, PartitionerName } from '../model/partitioner.js';
+import type { OperatorOptions } from './bad-records.js';
 
 /** A topic with the codecs of its keys and values. */
 export interface Topic<K, V> {
@@ -24,7 +25,7 @@ export function topic<K, V>(
 /** Where a job's first start begins to read. Later starts go on where the last commit ended. */
 export type StartPosition = 'earliest' | 'latest';
 
-export interface SourceOptions {
+export interface SourceOptions extends OperatorOptions {
   /** Default earliest. */
   readonly start?: StartPosition;
 }
@@ -32,7 +33,7 @@ export interface SourceOptions {
 /** Which partitioner put the records where they are: `auto` takes the one that fits the first keys seen. */
 export type AlreadyPartitioned = { readonly partitioner: 'auto' | PartitionerName | PartitionFunction };
 
-export interface KeyByOptions<V = unknown> {
+export interface KeyByOptions<V = unknown> extends OperatorOptions {
   /** Names the shuffle, and with it its repartition topic; unique in the job. Default `shuffle-` and its number. */
   readonly name?: string;
   /**

@@ -109,6 +109,15 @@ describe('telemetry as lines of a log', () => {
     expect(recorded.lines).toEqual(['log alerts: bytes \\x1b[2J\\x0d\\n and \\x2028 more']);
   });
 
+  it('says in one line a commit how many records were bad, and what was wrong with the last', () => {
+    const operators = [
+      { operator: 'readings', skipped: 0, deadLettered: 2, lastError: '2 fields\nof 3' },
+      { operator: 'jump', skipped: 1, deadLettered: 0, lastError: 'no id' },
+    ];
+    telemetry.emit({ type: 'bad-records', ...task, operators });
+    expect(recorded.lines).toEqual(['warn alerts task 0-3: readings dead-lettered 2 bad records, the last: 2 fields\\nof 3; jump skipped 1 bad records, the last: no id']);
+  });
+
   it('covers the remaining events: failed purges, rebuilt stores, task status; metrics are no lines', () => {
     telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
     telemetry.emit({ type: 'store-rebuild', ...task, reason: 'older than delete.retention.ms' });

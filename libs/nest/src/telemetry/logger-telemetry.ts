@@ -1,4 +1,4 @@
-import type { Clock, Telemetry, TelemetryEvent } from '@weir/core';
+import type { BadRecordCounts, Clock, Telemetry, TelemetryEvent } from '@weir/core';
 import { causeChain, oneLine } from '../error-text.js';
 import type { LogLines } from '../log-lines.js';
 import { taskName } from './task-name.js';
@@ -14,6 +14,7 @@ const RESTORE_LINE_EVERY_MS = 2000;
  * | ----- | --------------------------------------------------------------------------------------------- |
  * | log   | job status, notices, restore progress (every 2 s for each task, and always its end)             |
  * | warn  | waiting (once for each reason), restarts, task failures, rebuilt stores, failed checkpoints and purges |
+ * | warn  | bad records that a commit dropped or put away: their number for each operator, and the last error |
  * | debug | task status                                                                                   |
  * | none  | commits and completed checkpoints, of which there are several a second: they are metrics and spans |
  *
@@ -54,6 +55,8 @@ export class LoggerTelemetry implements Telemetry {
       }
       case 'purge-failed':
         return this.#lines.warn(`${idOf(event)}: could not delete what it has read of repartition topics, tries again later: ${causeChain(event.error)}`);
+      case 'bad-records':
+        return this.#lines.warn(`${idOf(event)}: ${event.operators.map(badRecords).join('; ')}`);
       case 'store-rebuild':
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
       case 'restore-progress':
@@ -99,5 +102,10 @@ export class LoggerTelemetry implements Telemetry {
 
 const idOf = (event: { readonly job: string; readonly subTopology: number; readonly task: number }): string =>
   `${event.job} task ${taskName(event)}`;
+
+function badRecords({ operator, skipped, deadLettered, lastError }: BadRecordCounts): string {
+  const counts = [...(skipped > 0 ? [`skipped ${skipped}`] : []), ...(deadLettered > 0 ? [`dead-lettered ${deadLettered}`] : [])];
+  return `${oneLine(operator)} ${counts.join(' and ')} bad records, the last: ${oneLine(lastError)}`;
+}
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

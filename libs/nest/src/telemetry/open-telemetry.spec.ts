@@ -160,6 +160,16 @@ describe('what functions measure', () => {
     );
   });
 
+  it('and bad records are counted by operator and by what became of them', () => {
+    const { recorder, telemetry } = rig();
+    telemetry.emit({ type: 'bad-records', ...task, operators: [{ operator: 'jump', skipped: 2, deadLettered: 3, lastError: 'x' }, { operator: 'sum', skipped: 0, deadLettered: 1, lastError: 'y' }] });
+    expect(recorder.values).toEqual([
+      ['weir.operator.numRecordsSkipped', 2, { ...labels, operator_name: 'jump' }],
+      ['weir.operator.numRecordsDeadLettered', 3, { ...labels, operator_name: 'jump' }],
+      ['weir.operator.numRecordsDeadLettered', 1, { ...labels, operator_name: 'sum' }],
+    ]);
+  });
+
   it('and purges that failed are counted', () => {
     const { recorder, telemetry } = rig();
     telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });

@@ -22,6 +22,7 @@ export const INSTRUMENTATION = '@weir/nest';
  * | weir.task.numStateChanges                                   | task-commit                                  |
  * | weir.task.commitDuration (histogram, ms)                    | task-commit                                  |
  * | weir.task.numPurgeFailures                                   | purge-failed                                 |
+ * | weir.operator.numRecordsSkipped, numRecordsDeadLettered     | bad-records                                  |
  * | weir.operator.* , see operator-instruments.ts               | operator-metrics                             |
  * | weir.job.numRestarts, numTaskFailures                       | job-status to RESTARTING, task-failed         |
  * | weir.job.numberOfCompletedCheckpoints, numberOfFailedCheckpoints | checkpoint-completed, checkpoint-failed |
@@ -78,6 +79,13 @@ export class OpenTelemetry implements Telemetry {
         return;
       case 'purge-failed':
         return this.#counters.purgeFailures.add(1, taskAttributes(event));
+      case 'bad-records':
+        for (const { operator, skipped, deadLettered } of event.operators) {
+          const attributes = { ...taskAttributes(event), operator_name: operator };
+          if (skipped > 0) this.#counters.skipped.add(skipped, attributes);
+          if (deadLettered > 0) this.#counters.deadLettered.add(deadLettered, attributes);
+        }
+        return;
       case 'operator-metrics':
         return this.#operators.record(event);
     }
@@ -126,6 +134,8 @@ interface TaskCounters {
   readonly restarts: Counter;
   readonly taskFailures: Counter;
   readonly purgeFailures: Counter;
+  readonly skipped: Counter;
+  readonly deadLettered: Counter;
   readonly completed: Counter;
   readonly failed: Counter;
 }
@@ -141,6 +151,8 @@ function taskCounters(meter: Meter): TaskCounters {
     restarts: counter('weir.job.numRestarts', 'How often the job went to RESTARTING', '{restart}'),
     taskFailures: counter('weir.job.numTaskFailures', 'Failures of tasks', '{failure}'),
     purgeFailures: counter('weir.task.numPurgeFailures', 'Purges of repartition topics that failed', '{failure}'),
+    skipped: counter('weir.operator.numRecordsSkipped', 'Bad records that were dropped, counted when that is committed', '{record}'),
+    deadLettered: counter('weir.operator.numRecordsDeadLettered', 'Bad records put into a dead-letter topic, counted when that is committed', '{record}'),
     completed: counter('weir.job.numberOfCompletedCheckpoints', 'Checkpoints completed', '{checkpoint}'),
     failed: counter('weir.job.numberOfFailedCheckpoints', 'Checkpoints failed', '{checkpoint}'),
   };
