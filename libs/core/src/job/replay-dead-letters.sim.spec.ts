@@ -3,6 +3,7 @@ import { InMemoryCluster, LIFELIKE, ManualClock } from '@weir/testing';
 import { ByteWriter } from '../model/byte-writer.js';
 import { writeDeadLetterHeaders } from '../model/dead-letter.js';
 import { decodeHeaders, type RecordHeader } from '../model/headers.js';
+import { RecordWriter } from '../model/record-columns.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type DeadLetterReplay, replayDeadLetters, replayId } from './replay-dead-letters.js';
 
@@ -118,6 +119,20 @@ describe('the replay of dead letters', () => {
     fault.remove();
     expect(await rig.replay()).toEqual({ replayed: 0, others: 0 });
     expect(rig.back[1]).toEqual(['a', 'b']);
+  });
+
+  it('says so, and puts nothing back, while a transaction of someone else in the topic does not end', async () => {
+    const rig = new ReplayRig();
+    rig.put('a', 1);
+    const writer = await rig.clock.settled(rig.cluster.log({ clock: rig.clock, clientId: 'job' }).openWriter({ transactionalId: 'job', transactionTimeoutMs: 900_000 }));
+    const hanging = new RecordWriter();
+    hanging.add(1, null, Buffer.from('x'));
+    const transaction = writer.begin();
+    await rig.clock.settled(transaction.append([{ topic: 'dead', partition: 1, records: hanging.columns }]));
+    expect(await codeOf(rig.replay())).toBe('DEAD_LETTERS_UNDECIDED');
+    expect(rig.back[1]).toEqual([]);
+    await rig.clock.settled(transaction.commit());
+    expect(await rig.replay()).toEqual({ replayed: 1, others: 1 });
   });
 
   it('ends what another run left open, and fences one that still goes', async () => {

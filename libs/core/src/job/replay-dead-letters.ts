@@ -14,7 +14,8 @@ import type { Append, Log, LogChunk, LogWriter, PartitionEnds } from '../ports/l
  * later: only what has come since is put back then.
  *
  *   1. claim the transactional id of the replay of this topic: ends what a dead run left open, and fences a run that is still going
- *   2. wait until everything that was in the topic then is decided: the last run's marks among it
+ *   2. wait until everything that was in the topic then is decided, the last run's marks among it; a transaction of a job that hangs there is an
+ *      error with a name, and no reading without an end
  *   3. read the topic for its marks: how far each partition is done with
  *   4. read it from there to where it ended in step 2; each chunk is one transaction: its records, to their origins, and a mark behind them
  *
