@@ -1,4 +1,4 @@
-import { defineErrors, error, partitionName, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
+import { defineErrors, error, partitionName, RECORD_TOO_LARGE, type RecordTooLarge, MEMBER_STALE } from '@weir/core';
 
 // A type, not an interface: a catalogue's contexts are records with an index signature.
 type AtPartition = { readonly topic: string; readonly partition: number };
@@ -206,7 +206,7 @@ export const errors = defineErrors({
     example: { transactionalId: 'app-0-0', last: 'broker 127.0.0.1:9092 cannot be reached' },
   }),
   memberStale: error({
-    code: 'KAFKA_MEMBER_STALE',
+    code: MEMBER_STALE,
     kind: 'fenced',
     message: (c: { groupId: string; memberId: string; generation: number; answer: string }) =>
       `Offsets of group ${c.groupId} were refused with ${c.answer}: member "${c.memberId}" of generation ${c.generation} is not current.`,

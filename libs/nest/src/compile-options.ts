@@ -25,6 +25,7 @@ const SETTING_NAMES = Object.keys({
   state: true,
   internalTopics: true,
   badRecords: true,
+  group: true,
   replicationFactor: true,
 } satisfies Record<keyof JobSettings, true>) as readonly (keyof JobSettings)[];
 

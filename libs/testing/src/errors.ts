@@ -1,4 +1,4 @@
-import { defineErrors, error, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
+import { defineErrors, error, RECORD_TOO_LARGE, type RecordTooLarge, MEMBER_STALE } from '@weir/core';
 
 /** What was done with a store when something went wrong: words that complete "while ...". */
 export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
@@ -72,7 +72,7 @@ export const errors = defineErrors({
     example: { transactionalId: 'app-0-1' },
   }),
   generationStale: error({
-    code: 'LOG_GENERATION_STALE',
+    code: MEMBER_STALE,
     kind: 'fenced',
     message: (c: { groupId: string; generation: number; memberId: string; expected: string }) =>
       `Cannot add offsets for group ${c.groupId} as member "${c.memberId}" in generation ${c.generation}: ${c.expected}.`,

@@ -75,6 +75,20 @@ export const errors = defineErrors({
     advice: 'Choose another applicationId, or delete the topic if it is not in use.',
     example: { topic: 'app-control', partitions: 6 },
   }),
+  replicaRefused: error({
+    code: 'REPLICA_REFUSED',
+    kind: 'invalid',
+    message: (c: { problem: string }) => `The replica that leads the group gives this one nothing to do: ${c.problem}.`,
+    advice: 'See that all replicas run the same version of Weir, each under a group.instanceId of its own.',
+    example: { problem: 'its report has version 2, and this leader reads 1' },
+  }),
+  permitRevoked: error({
+    code: 'PERMIT_REVOKED',
+    kind: 'fenced',
+    message: (c: { task: string; reason: string }) => `Task ${c.task} may not commit: ${c.reason}.`,
+    advice: 'Nothing: what was not committed is computed again by the replica that has the task now.',
+    example: { task: '0-3', reason: 'the group has counted this replica out' },
+  }),
   controlClosed: error({
     code: 'CONTROL_CLOSED',
     kind: 'restart-task',

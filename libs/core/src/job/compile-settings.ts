@@ -1,7 +1,7 @@
 import { errors } from '../errors/errors.js';
 import { BAD_RECORD_POLICIES, type BadRecordPolicy, isBadRecordPolicy } from '../topology/bad-records.js';
 import { MAX_KEY_GROUPS } from '../model/key-group.js';
-import { CHECKPOINTING_MODES, type CheckpointingMode, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
+import { CHECKPOINTING_MODES, type CheckpointingMode, type GroupSettings, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
 
 /** JobSettings, complete, checked and frozen: what everything behind the edge reads. Times in milliseconds. */
 export interface CompiledSettings {
@@ -22,7 +22,16 @@ export interface CompiledSettings {
   readonly state: { readonly cacheEntries: number };
   readonly internalTopics: { readonly maxMessageBytes: number };
   readonly badRecords: BadRecordPolicy;
+  /** Undefined: a single replica, which takes part in no group. */
+  readonly group: CompiledGroup | undefined;
   readonly replicationFactor: number;
+}
+
+export interface CompiledGroup {
+  readonly instanceId: string | undefined;
+  readonly sessionTimeout: number;
+  readonly rebalanceTimeout: number;
+  readonly handoverTimeout: number;
 }
 
 export type CompiledRestartStrategy =
@@ -39,6 +48,7 @@ export type CompiledRestartStrategy =
       readonly attemptsBeforeResetBackoff: number;
     };
 
+const INSTANCE_ID = /^[A-Za-z0-9._-]{1,200}$/;
 const APPLICATION_ID = /^[A-Za-z0-9._-]{1,100}$/;
 const DAY = 86_400_000;
 const KIB = 1024;
@@ -47,7 +57,7 @@ const MIB = 1024 * KIB;
 /** @throws WeirError `invalid` that names the setting, what came and what is allowed */
 export function compileSettings(settings: JobSettings): CompiledSettings {
   if (!isGroup(settings)) throw errors.settingInvalid({ setting: 'of the job', value: settings, allowed: 'an object' });
-  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'internalTopics', 'badRecords', 'replicationFactor']);
+  refuseUnknown('', settings, ['applicationId', 'parallelism', 'maxParallelism', 'checkpointing', 'restartStrategy', 'state', 'internalTopics', 'badRecords', 'group', 'replicationFactor']);
   const { applicationId, checkpointing = {}, state = {}, internalTopics = {} } = settings;
   if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
     throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
@@ -66,6 +76,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
     internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
     badRecords: compileBadRecords(settings.badRecords),
+    group: settings.group === undefined ? undefined : compileGroup(settings.group),
     replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
   });
 }
@@ -74,6 +85,20 @@ function compileBadRecords(given: unknown): BadRecordPolicy {
   if (given === undefined) return 'fail';
   if (!isBadRecordPolicy(given)) throw errors.settingInvalid({ setting: 'badRecords', value: given, allowed: BAD_RECORD_POLICIES });
   return typeof given === 'object' ? { deadLetter: given.deadLetter } : given;
+}
+
+function compileGroup(given: GroupSettings): CompiledGroup {
+  refuseUnknown('group.', given, ['instanceId', 'sessionTimeout', 'rebalanceTimeout', 'handoverTimeout']);
+  const { instanceId } = given;
+  if (instanceId !== undefined && (typeof instanceId !== 'string' || !INSTANCE_ID.test(instanceId))) {
+    throw errors.settingInvalid({ setting: 'group.instanceId', value: instanceId, allowed: '1 to 200 letters, digits, ".", "_" and "-"' });
+  }
+  return {
+    instanceId,
+    sessionTimeout: whole('group.sessionTimeout', given.sessionTimeout, 10_000, 1_000, 1_800_000),
+    rebalanceTimeout: whole('group.rebalanceTimeout', given.rebalanceTimeout, 30_000, 1_000, 1_800_000),
+    handoverTimeout: whole('group.handoverTimeout', given.handoverTimeout, 15_000, 1_000, 600_000),
+  };
 }
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {

@@ -153,9 +153,10 @@ class StreamJob implements Job {
     this.ports.telemetry.emit({ type: 'job-notice', job: this.name, message });
   }
 
-  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd'> {
+  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onAssigned' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd'> {
     return {
       onTaskStatus: (_, status) => this.#onTaskStatus(status),
+      onAssigned: () => this.#onTaskStatus('RUNNING'),
       onTaskFailed: (task, error) => this.#onTaskFailed(task, error),
       onFailure: (task, error) => this.#onFailure(task, error),
       onRoundEnd: (round) => this.#onRoundEnd(round),

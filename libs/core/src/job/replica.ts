@@ -1,19 +1,22 @@
+import { errors } from '../errors/errors.js';
 import type { CommitFigures } from '../model/commit-figures.js';
 import { CONTROL_VERSION, type ControlRecord, type EndedRound, type TaskReport, type TriggeredRound } from '../control/control-record.js';
 import { ControlTopic } from '../control/control-topic.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
-import type { PartitionOffset } from '../model/topic-partition.js';
+import type { MemberOrders } from '../assignment/member-orders.js';
+import type { PartitionOffset, TopicPartition } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { CommitPermit, type Ownership } from '../task/commit-permit.js';
+import { CommitPermit, fixedMembership, type Ownership } from '../task/commit-permit.js';
 import type { Task } from '../task/task.js';
 import type { TaskHandle, TaskHost } from '../task/task-host.js';
-import { taskName, type TaskPlan } from '../task/task-plan.js';
+import { ownedPartitions, taskName, type TaskPlan } from '../task/task-plan.js';
 import type { TaskStatus } from '../task/task-status.js';
 import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import type { CompiledSettings } from './compile-settings.js';
+import { GroupSeat } from './group-seat.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
 import { RoundFollower } from './round-follower.js';
 import { RoundHistory } from './round-history.js';
@@ -27,10 +30,10 @@ import { TaskSlots } from './task-slots.js';
  *        ^                                                                                                       |
  *        +------------------------------rounds------ coordinator <-----------------------------------------------+
  *
- *   start:  read the control topic to its end -> tasks run -> coordinate
- *   stop:   abandon the open round -> tasks take their last commit and close -> no more reports
+ *   start:  read the control topic -> join the group -> run the tasks that it says, coordinate if it says so
+ *   stop:   abandon the open round, if it coordinates -> tasks take their last commit and close -> leave the group -> no more reports
  *
- * It owns every task by itself: each permit is granted once the control topic was read, and commits carry no group generation.
+ * A job whose settings name no group has one replica: it has every task, coordinates, and commits in nobody's name.
  *
  * Invariants
  *   I3. A task's permit is given only when the control topic has been read to the end that it had after the task's claim.
@@ -45,6 +48,8 @@ export interface ReplicaParts {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   onTaskStatus(task: TaskHandle, status: TaskStatus): void;
+  /** The group has told the replica its tasks, or taken them away. */
+  onAssigned(): void;
   /** It restarts by itself. */
   onTaskFailed(task: string, error: Error): void;
   /** The job cannot go on. */
@@ -61,6 +66,9 @@ export class Replica {
   readonly #follower: RoundFollower;
   readonly #coordinator: CheckpointCoordinator;
   readonly #control: ControlTopic;
+  #seat: GroupSeat | undefined;
+  /** Which replica has each task of the job. */
+  #owners = new Map<string, string | undefined>();
 
   private constructor(
     private readonly parts: ReplicaParts,
@@ -103,9 +111,8 @@ export class Replica {
       onChange = listen;
       return control;
     });
-    replica.#slots.start();
     replica.#follower.start();
-    replica.#coordinator.lead();
+    replica.#takeSeat();
     return replica;
   }
 
@@ -114,9 +121,9 @@ export class Replica {
     return this.#slots.tasks;
   }
 
-  /** Whether every one of its tasks runs. */
+  /** Whether it knows its tasks, and every one of them runs. */
   get isRunning(): boolean {
-    return this.#slots.running().length === this.#slots.count;
+    return this.#seat?.isSettled !== false && this.#slots.areRunning;
   }
 
   /** Takes the last commits and ends; never rejects. */
@@ -124,7 +131,49 @@ export class Replica {
     this.#follower.close();
     // Beside the tasks, not before them: should the log not answer, they are to know that they stop.
     await Promise.all([this.#coordinator.close(), this.#slots.stop()]);
+    await this.#seat?.leave();
     await this.#control.close();
+  }
+
+  #takeSeat(): void {
+    const { settings, plans, log, clock } = this.parts;
+    const { group, applicationId } = settings;
+    if (group === undefined) {
+      for (const name of this.#slots.names) {
+        this.#owners.set(name, this.#id);
+        this.#slots.start(name);
+      }
+      this.#coordinator.lead();
+      return;
+    }
+    const inputs = plans.flatMap((plan) => plan.inputs).filter(({ type }) => type === 'source');
+    this.#seat = new GroupSeat({
+      log,
+      clock,
+      groupId: groupId(applicationId),
+      settings: group,
+      replica: this.#id,
+      incarnation: FIRST_LIFE,
+      subTopologies: bySubTopology(plans),
+      topics: [...new Set(inputs.map(({ topic }) => topic))],
+      partitionsOf: (task) => partitionsOf(plans.find((plan) => taskName(plan) === task)),
+      start: (task) => this.#slots.start(task),
+      close: (task) => this.#slots.close(task),
+      drop: (task) => this.#slots.drop(task),
+      onOrders: (orders) => this.#onOrders(orders),
+      onFailure: (error) => this.parts.onFailure(undefined, error),
+    });
+  }
+
+  #onOrders(orders: MemberOrders | undefined): void {
+    const replicas = orders?.replicas ?? [];
+    this.#owners = new Map(this.#slots.names.map((name) => [name, undefined]));
+    for (const { replica, run } of replicas) for (const task of run) this.#owners.set(task, replica);
+    if (orders?.refused !== undefined) this.parts.onFailure(undefined, errors.replicaRefused({ problem: orders.refused }));
+    if (replicas.some(({ replica, isLeader }) => isLeader && replica === this.#id)) this.#coordinator.lead();
+    else this.#coordinator.resign();
+    this.#coordinator.onChange();
+    this.parts.onAssigned();
   }
 
   #taskHost(): TaskHost {
@@ -143,13 +192,12 @@ export class Replica {
   }
 
   #ownership(): Ownership {
-    const membership = { groupId: groupId(this.parts.settings.applicationId), generation: NO_GENERATION, memberId: '' };
-    const permit = new CommitPermit(membership, FIRST_LIFE);
+    const alone = new CommitPermit(fixedMembership({ groupId: groupId(this.parts.settings.applicationId), generation: NO_GENERATION, memberId: '' }), FIRST_LIFE);
     return {
-      mayClaim: () => Promise.resolve(),
-      permit: async () => {
+      mayClaim: (task) => this.#seat?.confirm(task) ?? Promise.resolve(),
+      permit: async (task) => {
         await this.#control.readToEnd(); // I3
-        return permit;
+        return this.#seat?.permit(task) ?? alone;
       },
     };
   }
@@ -169,9 +217,9 @@ export class Replica {
       minPauseMs: minPause,
       timeoutMs: timeout,
       tolerableFailures: tolerableFailedCheckpoints,
-      owners: () => new Map(plans.map((plan) => [taskName(plan), this.#id])),
+      owners: () => this.#owners,
       broadcastEnds: broadcastEndsOf(log, plans),
-      mayClaim: () => Promise.resolve(),
+      mayClaim: () => this.#seat?.confirmMembership() ?? Promise.resolve(),
       onFailure: (error) => this.parts.onFailure(undefined, error),
     });
   }
@@ -217,6 +265,19 @@ export class Replica {
       if (newest !== undefined && newest.replica !== this.#id) this.#report(task, 'RUNNING', task.lastBarrier);
     }
   }
+}
+
+function bySubTopology(plans: readonly TaskPlan[]): string[][] {
+  const names: string[][] = [];
+  for (const plan of plans) (names[plan.subTopology] ??= []).push(taskName(plan));
+  return names;
+}
+
+/** What the log's own tools show as the task's: broadcast inputs, which every task reads, are nobody's. */
+function partitionsOf(plan: TaskPlan | undefined): TopicPartition[] {
+  if (plan === undefined) return [];
+  const own = plan.inputs.filter(({ type }) => type !== 'broadcast');
+  return own.flatMap((input) => ownedPartitions(plan, input).map((partition) => ({ topic: input.topic, partition })));
 }
 
 /** Asks for the ends of all partitions that every task reads; undefined if there are none. */

@@ -20,8 +20,28 @@ export interface JobSettings {
   readonly internalTopics?: InternalTopicSettings | undefined;
   /** What becomes of records that an operator cannot process, where the operator does not say. Default `fail`. */
   readonly badRecords?: BadRecordPolicy | undefined;
+  /**
+   * Shares the tasks with the other replicas of this application: processes with the same applicationId, job and settings. Left out, the
+   * process runs every task by itself, and must be the only one.
+   */
+  readonly group?: GroupSettings | undefined;
   /** Replication factor of internal topics. Default -1: the broker's. */
   readonly replicationFactor?: number | undefined;
+}
+
+/** Times in milliseconds. */
+export interface GroupSettings {
+  /**
+   * Makes the replica a static member of the group (Kafka's `group.instance.id`): a process that comes back under this id within the session
+   * timeout finds its tasks untouched. One process at a time. Default: none.
+   */
+  readonly instanceId?: string | undefined;
+  /** After this long without a sign of life the group gives a replica's tasks to others, 1000 to 1800000; brokers allow 6000 and more. Default 10000. */
+  readonly sessionTimeout?: number | undefined;
+  /** How long the group waits for replicas to take part in a new division of tasks, 1000 to 1800000. Default 30000. */
+  readonly rebalanceTimeout?: number | undefined;
+  /** How long a task's next owner waits for the last commit of the one before, 1000 to 600000. Default 15000. */
+  readonly handoverTimeout?: number | undefined;
 }
 
 export const CHECKPOINTING_MODES = ['EXACTLY_ONCE', 'AT_LEAST_ONCE'] as const;

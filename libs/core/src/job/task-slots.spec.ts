@@ -36,7 +36,7 @@ class Rig {
         this.givenUp.push(error);
       },
     });
-    this.slots.start();
+    for (const name of this.slots.names) this.slots.start(name);
   }
 
   advance(ms = 0): Promise<void> {
@@ -59,7 +59,7 @@ describe('the tasks of a job', () => {
   it('run all at once', async () => {
     const rig = new Rig(FIXED, 3);
     await rig.advance();
-    expect([rig.slots.count, rig.slots.running().map((task) => task.name)]).toEqual([3, ['0-0', '0-1', '0-2']]);
+    expect([rig.slots.names.length, rig.slots.running().map((task) => task.name)]).toEqual([3, ['0-0', '0-1', '0-2']]);
   });
 
   it('restart alone, after the delay of the strategy, as new attempts', async () => {

@@ -2,21 +2,22 @@ import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import type { Cancel, Clock } from '../ports/clock.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { describeStrategy, NO_FAILURES, onFailure, type RestartHistory } from '../restart/restart-strategy.js';
-import { isRestartable, Task, type TaskEnd } from '../task/task.js';
+import { describeStrategy, isRestartable, NO_FAILURES, onFailure, type RestartHistory } from '../restart/restart-strategy.js';
+import { Task, type TaskEnd } from '../task/task.js';
 import type { TaskHost } from '../task/task-host.js';
 import { taskName, type TaskPlan } from '../task/task-plan.js';
 
 /**
- * The tasks of a job in this process, each in a slot that outlives its attempts. A failed task restarts alone, from its last commit,
- * when the restart strategy says; what the strategy does not allow, or restarting cannot mend, fails the job.
+ * The tasks of a job, each in a slot that outlives its attempts. Those that this replica is to run are started, and closed when they go
+ * elsewhere. A failed task restarts alone, from its last commit, when the restart strategy says; what the strategy does not allow, or
+ * restarting cannot mend, fails the job.
  *
- *   slot:  RUNS(task) --canceled--> EMPTY
- *             ^  |
- *   (timer)   |  +--failed, may restart--> WAITS(timer)
- *             +-------------------------------+
- *                |
- *                +--failed, may not--> EMPTY, and the job fails
+ *   slot:  EMPTY --start--> RUNS(task) --close, drop--> ENDS(task) --ended--> EMPTY, or RUNS if it was started again meanwhile
+ *                           ^      |
+ *                  (timer)  |      +--failed, may restart--> WAITS(timer) --close, drop--> EMPTY
+ *                           +--------------------------------+
+ *                                  |
+ *                                  +--failed, may not--> EMPTY, and the job fails
  *
  * A fenced task restarts too, for its transaction may have been ended by the log; but one that is fenced again and again has a rival
  * with the same application id, and gives up (FENCED_REPEATEDLY), so that two processes do not take turns for ever.
@@ -35,13 +36,19 @@ export interface SlotsHost {
 const FENCED_LIMIT = 3;
 const FENCED_WINDOW_MS = 60_000;
 
-type SlotState = { readonly state: 'RUNS'; readonly task: Task; readonly ended: Promise<void> } | { readonly state: 'WAITS'; readonly cancel: Cancel } | { readonly state: 'EMPTY' };
+type SlotState =
+  | { readonly state: 'EMPTY' }
+  | { readonly state: 'RUNS'; readonly task: Task; readonly ended: Promise<void> }
+  | { readonly state: 'WAITS'; readonly cancel: Cancel }
+  | { readonly state: 'ENDS'; readonly ended: Promise<void> };
 
 interface Slot {
   readonly plan: TaskPlan;
+  /** Whether this replica is to run it. */
+  isOurs: boolean;
   current: SlotState;
   /** The latest attempt, also when it has ended: for overviews. */
-  latest: Task;
+  latest: Task | undefined;
   history: RestartHistory;
   /** Why the local store must not be used; until an attempt has come so far as to destroy it. */
   distrust: string | undefined;
@@ -49,49 +56,77 @@ interface Slot {
 }
 
 export class TaskSlots {
-  readonly #slots: readonly Slot[];
+  readonly #slots: ReadonlyMap<string, Slot>;
   #closed = false;
 
+  /** @param plans of every task of the job */
   constructor(
     plans: readonly TaskPlan[],
     private readonly host: SlotsHost,
   ) {
-    this.#slots = plans.map((plan): Slot => {
-      return { plan, current: { state: 'EMPTY' }, latest: new Task(plan, 0, host.taskHost), history: NO_FAILURES, distrust: undefined, fencedAt: [] };
-    });
+    const slotOf = (plan: TaskPlan): Slot => {
+      return { plan, isOurs: false, current: { state: 'EMPTY' }, latest: undefined, history: NO_FAILURES, distrust: undefined, fencedAt: [] };
+    };
+    this.#slots = new Map(plans.map((plan) => [taskName(plan), slotOf(plan)]));
   }
 
-  get count(): number {
-    return this.#slots.length;
+  /** Names of every task of the job. */
+  get names(): readonly string[] {
+    return [...this.#slots.keys()];
   }
 
-  /** The latest attempt of every task. */
+  /** The latest attempts of the tasks that are this replica's, or still end here; once stopped, of all that it had. */
   get tasks(): readonly Task[] {
-    return this.#slots.map((slot) => slot.latest);
+    const shown = [...this.#slots.values()].filter(({ isOurs, current }) => isOurs || current.state !== 'EMPTY' || this.#closed);
+    return shown.flatMap(({ latest }) => latest ?? []);
   }
 
   running(): readonly Task[] {
     return this.tasks.filter((task) => task.status === 'RUNNING');
   }
 
-  start(): void {
-    for (const slot of this.#slots) this.#run(slot, slot.latest);
+  /** Whether all tasks that are this replica's run. */
+  get areRunning(): boolean {
+    return [...this.#slots.values()].every(({ isOurs, latest }) => !isOurs || latest?.status === 'RUNNING');
   }
 
-  /** Stops every task, and starts none again. Resolves when all have ended. */
+  /** Starts a task that is this replica's from now on; one that still ends is started once it has ended. */
+  start(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot === undefined || this.#closed || slot.isOurs) return;
+    slot.isOurs = true;
+    if (slot.current.state === 'EMPTY') this.#run(slot, new Task(slot.plan, nextAttempt(slot), this.host.taskHost, slot.distrust));
+  }
+
+  /** Gives a task up with a last commit. Resolves when it has ended. */
+  close(name: string): Promise<void> {
+    return this.#end(name, (task) => task.stop());
+  }
+
+  /** Gives a task up at once: what is not committed is dropped. Resolves when it has ended. */
+  drop(name: string): Promise<void> {
+    return this.#end(name, (task) => task.abandon());
+  }
+
+  /** Closes every task, and starts none again. Resolves when all have ended. */
   async stop(): Promise<void> {
     this.#closed = true;
-    const ends = this.#slots.map((slot) => {
-      const { current } = slot;
-      if (current.state === 'WAITS') {
-        current.cancel();
-        slot.current = { state: 'EMPTY' };
-      }
-      if (current.state !== 'RUNS') return undefined;
-      current.task.stop();
-      return current.ended;
-    });
-    await Promise.all(ends);
+    await Promise.all(this.names.map((name) => this.close(name)));
+  }
+
+  async #end(name: string, end: (task: Task) => void): Promise<void> {
+    const slot = this.#slots.get(name)!;
+    slot.isOurs = false;
+    const { current } = slot;
+    if (current.state === 'WAITS') {
+      current.cancel();
+      slot.current = { state: 'EMPTY' };
+    }
+    if (current.state === 'RUNS') {
+      slot.current = { state: 'ENDS', ended: current.ended };
+      end(current.task);
+    }
+    if (slot.current.state === 'ENDS') await slot.current.ended;
   }
 
   #run(slot: Slot, task: Task): void {
@@ -101,23 +136,26 @@ export class TaskSlots {
   }
 
   #onEnd(slot: Slot, task: Task, end: TaskEnd): void {
+    const wasGivenUp = slot.current.state === 'ENDS';
     slot.current = { state: 'EMPTY' };
-    if (end.type === 'canceled') return;
+    if (end.type === 'failed') this.#onFailure(slot, task, end.error, wasGivenUp);
+    if (wasGivenUp && slot.isOurs) this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust));
+  }
+
+  /** One that was to end anyway has ended; what it could not commit is said, and computed again by whoever has it next. */
+  #onFailure(slot: Slot, task: Task, error: Error, wasGivenUp: boolean): void {
     const name = taskName(slot.plan);
-    const { error } = end;
-    const restart = this.#closed ? undefined : this.#decide(slot, error);
+    const restart = wasGivenUp ? undefined : this.#decide(slot, error);
     const { job, subTopology, task: index } = slot.plan;
     const restartInMs = restart?.type === 'restart' ? restart.afterMs : undefined;
     this.host.telemetry.emit({ type: 'task-failed', job, subTopology, task: index, error, restartInMs });
-    if (restart?.type !== 'restart') {
-      this.host.onGiveUp(name, restart?.error ?? error);
-      return;
-    }
     if (isWeirError(error, 'rebuild-state')) slot.distrust = error.message;
     else if (task.overview().restore !== undefined) slot.distrust = undefined;
-    const cancel = this.host.clock.after(restart.afterMs, () => this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust)));
-    slot.current = { state: 'WAITS', cancel };
-    this.host.onTaskFailed(name, error);
+    if (restart?.type === 'restart') {
+      const again = (): void => this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust));
+      slot.current = { state: 'WAITS', cancel: this.host.clock.after(restart.afterMs, again) };
+      this.host.onTaskFailed(name, error);
+    } else if (!wasGivenUp || this.#closed) this.host.onGiveUp(name, restart?.error ?? error);
   }
 
   #decide(slot: Slot, error: Error): { readonly type: 'restart'; readonly afterMs: number } | { readonly type: 'give-up'; readonly error: Error } {
@@ -138,3 +176,5 @@ export class TaskSlots {
     return { type: 'give-up', error: errors.restartsExhausted({ task: taskName(slot.plan), strategy: describeStrategy(strategy) }, error) };
   }
 }
+
+const nextAttempt = ({ latest }: Slot): number => (latest === undefined ? 0 : latest.attempt + 1);

@@ -189,6 +189,9 @@ export interface Append {
   readonly records: RecordColumns;
 }
 
+/** Code of the error for offsets in the name of a stale generation or member. */
+export const MEMBER_STALE = 'LOG_MEMBER_STALE';
+
 export const RECORD_TOO_LARGE = 'LOG_RECORD_TOO_LARGE';
 
 /** Which record of an `append` its topic does not take (L7): facts of the error. A type, for contexts of errors are records. */
@@ -217,7 +220,11 @@ export interface LogTransaction {
    * may be sent again at any time before the promise settles, so it must not change until then.
    */
   append(appends: readonly Append[]): Promise<readonly AppendResult[]>;
-  /** Adds input positions to the transaction. @throws WeirError `fenced` for a stale generation or member; only this transaction fails with it */
+  /**
+   * Adds input positions to the transaction.
+   * @throws WeirError `fenced` MEMBER_STALE for a generation or a member that the group does not have (now): nothing was added, and the
+   *   same may be added again in a present member's name; without that the transaction has failed
+   */
   addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[]): Promise<void>;
   /** Makes everything visible at once. See L4. */
   commit(): Promise<void>;

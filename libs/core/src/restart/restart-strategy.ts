@@ -1,3 +1,4 @@
+import { isWeirError } from '../errors/weir-error.js';
 import type { CompiledRestartStrategy } from '../job/compile-settings.js';
 
 /**
@@ -76,3 +77,7 @@ export function describeStrategy(strategy: CompiledRestartStrategy): string {
       return `exponential-delay (${strategy.initialBackoff} to ${strategy.maxBackoff} ms)`;
   }
 }
+
+/** Whether a task that ended so may be started again; everything else fails the job at once. */
+export const isRestartable = (error: Error): boolean =>
+  !isWeirError(error) || error.kind === 'retry' || error.kind === 'restart-task' || error.kind === 'rebuild-state' || error.kind === 'fenced';

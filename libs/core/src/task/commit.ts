@@ -1,4 +1,4 @@
-import type { Append, AppendResult, LogTransaction, LogWriter } from '../ports/log.js';
+import { type Append, type AppendResult, type LogTransaction, type LogWriter, MEMBER_STALE } from '../ports/log.js';
 import type { StateStore, StorePosition } from '../ports/state-backend.js';
 import type { CommitFigures } from '../model/commit-figures.js';
 import { errors } from '../errors/errors.js';
@@ -68,7 +68,7 @@ export async function commitEpoch(frozen: FrozenEpoch, parts: CommitParts, permi
   let changelogEnd: AppendResult;
   try {
     changelogEnd = await writeEffects(transaction, frozen, changelogRows, parts.changelog);
-    await transaction.addOffsets(permit.membership, frozen.offsets);
+    await addOffsets(transaction, frozen, parts, permit);
     await transaction.commit();
   } catch (thrown) {
     throw expiredOr(thrown, parts, parts.clock.monotonic() - began);
@@ -85,6 +85,21 @@ async function writeEffects(transaction: LogTransaction, { effects }: FrozenEpoc
     throw errors.invariantBroken({ invariant: 'I6', facts: `the append to ${topic}-${partition} was acknowledged as ${last?.topic}-${last?.partition}` });
   }
   return last;
+}
+
+/** Step 4. A generation may have passed since the replica last heard of it: the group is asked, and the offsets are added in its name. */
+async function addOffsets(transaction: LogTransaction, { offsets }: FrozenEpoch, { task }: CommitParts, permit: CommitPermit): Promise<void> {
+  for (;;) {
+    permit.assertHeld(task);
+    const { membership } = permit;
+    try {
+      await transaction.addOffsets(membership, offsets);
+      return;
+    } catch (thrown) {
+      if (!isWeirError(thrown) || thrown.code !== MEMBER_STALE) throw thrown;
+      await permit.renew(membership);
+    }
+  }
 }
 
 /** Step 6. */

@@ -3,7 +3,7 @@ import type { CommitFigures } from '../model/commit-figures.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';
-import { CommitPermit } from './commit-permit.js';
+import { CommitPermit, fixedMembership } from './commit-permit.js';
 import { FakeLog, type FakeReader, type FakeWriter } from './fake-log.spec-d.js';
 import { Task, type TaskEnd } from './task.js';
 import type { TaskHost } from './task-host.js';
@@ -16,7 +16,7 @@ export class LiveTasks {
   readonly log: FakeLog;
   readonly backend = new FakeBackend();
   readonly telemetry = new RecordingTelemetry();
-  readonly permit = new CommitPermit({ groupId: 'app', generation: NO_GENERATION, memberId: '' }, incarnation(0));
+  readonly permit = new CommitPermit(fixedMembership({ groupId: 'app', generation: NO_GENERATION, memberId: '' }), incarnation(0));
   /** Moves and acknowledgements, in their order. */
   readonly told: string[] = [];
   /** What the acknowledgements told. */

@@ -10,7 +10,7 @@ import type { LogChunk } from '../ports/log.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import { topic } from '../topology/topic.js';
 import { type LiveTask, LiveTasks } from './live-task.spec-d.js';
-import { isRestartable } from './task.js';
+import { isRestartable } from '../restart/restart-strategy.js';
 import { chunkOf, type Row } from './task-rig.spec-d.js';
 
 const counting: JobDefinition['define'] = (streams) =>

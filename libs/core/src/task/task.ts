@@ -1,7 +1,6 @@
 import { writeBarrier } from '../checkpoint/barrier.js';
 import { type CommitFigures, NO_FIGURES } from '../model/commit-figures.js';
 import { errors } from '../errors/errors.js';
-import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId, type Epoch, epoch } from '../model/brands.js';
 import type { TaskOverview } from '../job/job-overview.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
@@ -84,6 +83,7 @@ export class Task implements TaskHandle {
   #status: TaskStatus = 'CREATED';
   #statusSince: number;
   #stopping = false;
+  #abandoned = false;
 
   #writer: LogWriter | undefined;
   #store: StateStore | undefined;
@@ -184,6 +184,12 @@ export class Task implements TaskHandle {
     if (this.#stopping) return; // it ends anyway, with what it can still commit
     this.#doom ??= error;
     this.#signal.raise();
+  }
+
+  /** Ends at once: a commit under way is waited for, what is not frozen is dropped. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.stop();
   }
 
   /** Reads no further, commits what there is once R1 allows it, and ends. */
@@ -291,14 +297,14 @@ export class Task implements TaskHandle {
   #turn(): boolean {
     if (this.#doom !== undefined) throw this.#doom;
     this.#takeUpCommit();
-    const due = this.#due();
+    const due = this.#abandoned ? undefined : this.#due();
     if (due !== undefined) this.#freeze(due);
     if (!this.#stopping) {
       this.#process();
       this.#fireTimers();
     }
     if (this.#stopping && this.#status === 'RUNNING') this.#move('CANCELING');
-    return this.#stopping && this.#commit.type === 'none' && !this.#hasChanges();
+    return this.#stopping && this.#commit.type === 'none' && (this.#abandoned || !this.#hasChanges());
   }
 
   /** a. */
@@ -484,7 +490,3 @@ export class Task implements TaskHandle {
 }
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
-
-/** Whether a task that ended so may be started again; everything else fails the job at once. */
-export const isRestartable = (error: Error): boolean =>
-  !isWeirError(error) || error.kind === 'retry' || error.kind === 'restart-task' || error.kind === 'rebuild-state' || error.kind === 'fenced';

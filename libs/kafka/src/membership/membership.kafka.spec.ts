@@ -106,7 +106,7 @@ describe('a coordinator', () => {
     expect(one.member.membership!.memberId).not.toBe(former.memberId);
     const topic = await one.client.topic();
     const transaction = (await one.client.writer()).begin();
-    await expect(transaction.addOffsets(former, [{ topic, partition: 0, offset: offset(1) }])).rejects.toMatchObject({ code: 'KAFKA_MEMBER_STALE' });
+    await expect(transaction.addOffsets(former, [{ topic, partition: 0, offset: offset(1) }])).rejects.toMatchObject({ code: 'LOG_MEMBER_STALE' });
   });
 
   it('that cannot be reached for less than a session changes nothing', async () => {

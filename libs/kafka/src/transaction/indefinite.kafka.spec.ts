@@ -174,7 +174,7 @@ describe('offsets of a member that is not current', () => {
     const groupId = uniqueName('group');
     const offsets = [{ topic, partition: 0, offset: offset(1) }];
     const stale = { groupId, generation: generation(7), memberId: 'ghost' };
-    expect(await refusal(transaction.addOffsets(stale, offsets))).toMatchObject({ kind: 'fenced', code: 'KAFKA_MEMBER_STALE' });
+    expect(await refusal(transaction.addOffsets(stale, offsets))).toMatchObject({ kind: 'fenced', code: 'LOG_MEMBER_STALE' });
     expect(await refusal(transaction.commit())).toMatchObject({ kind: 'restart-task' });
     await transaction.addOffsets({ groupId, generation: NO_GENERATION, memberId: '' }, offsets);
     await transaction.commit();

@@ -1,5 +1,6 @@
 import {
   isWeirError,
+  MEMBER_STALE,
   partitionName,
   type Append,
   type AppendResult,
@@ -195,7 +196,7 @@ class KafkaTransaction implements LogTransaction {
         this.#state =
           code === 'KAFKA_COMMIT_OUTCOME_UNKNOWN' || code === 'KAFKA_NOT_COMMITTED'
             ? { name: 'ABORTED' } // T4: nothing is left to abort
-            : { name: 'FAILED', cause, mayRepair: code === 'KAFKA_MEMBER_STALE' };
+            : { name: 'FAILED', cause, mayRepair: code === MEMBER_STALE };
         throw cause;
       }
     });

@@ -221,6 +221,11 @@ export class JobTestDriver {
     await this.clock.advance(0);
   }
 
+  /** Starts the job again without waiting until it runs: beside other replicas it may be given nothing to do. */
+  recoverWithoutWaiting(): void {
+    this.#startProcess();
+  }
+
   /** Starts the job again, and waits until it runs. */
   async recover(): Promise<void> {
     this.#startProcess();

@@ -22,7 +22,7 @@ export class ConsumerGroups {
   /**
    * Checks a commit as a broker does (TxnOffsetCommit from version 3 on). Without generation and member id it is always let
    * through, even while the group has members: only the transactional id protects such a writer.
-   * @throws WeirError `fenced` LOG_GENERATION_STALE
+   * @throws WeirError `fenced` LOG_MEMBER_STALE
    */
   check({ groupId, generation, memberId }: GroupMembership): void {
     if (generation === NO_GENERATION && memberId === '') return;

@@ -171,9 +171,9 @@ describe('transactions', () => {
       );
       return result;
     };
-    expect(await attempt(3, 'm-1')).toBe('LOG_GENERATION_STALE');
-    expect(await attempt(4, 'm-3')).toBe('LOG_GENERATION_STALE');
-    expect(await attempt(-1, 'm-1')).toBe('LOG_GENERATION_STALE');
+    expect(await attempt(3, 'm-1')).toBe('LOG_MEMBER_STALE');
+    expect(await attempt(4, 'm-3')).toBe('LOG_MEMBER_STALE');
+    expect(await attempt(-1, 'm-1')).toBe('LOG_MEMBER_STALE');
     expect(sim.cluster.committedOffsets('group')).toEqual([]);
     expect(await attempt(4, 'm-2')).toBe('committed');
     expect(sim.cluster.committedOffsets('group')).toEqual([{ topic: TOPIC, partition: 1, offset: 7 }]);

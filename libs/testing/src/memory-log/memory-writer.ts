@@ -1,5 +1,6 @@
 import {
   isWeirError,
+  MEMBER_STALE,
   offset,
   type Append,
   type AppendResult,
@@ -77,7 +78,7 @@ export class MemoryWriter implements LogWriter {
     try {
       return await this.channel.call(facts, () => effect(request));
     } catch (thrown) {
-      if (isWeirError(thrown, 'fenced') && thrown.code !== STALE_GENERATION) this.#life = { name: 'FENCED', cause: thrown };
+      if (isWeirError(thrown, 'fenced') && thrown.code !== MEMBER_STALE) this.#life = { name: 'FENCED', cause: thrown };
       throw thrown;
     }
   }
@@ -91,6 +92,7 @@ type WriterLife = { readonly name: 'OPEN' } | { readonly name: 'FENCED'; readonl
  *   OPEN -- commit --> COMMITTED
  *    |  \
  *    |   +-- append or addOffsets or commit fails --> FAILED -- abort --> ABORTED
+ *    |                                                `-- offsets of a stale member, sent again --> OPEN
  *    +------ abort ----------------------------------------------------> ABORTED
  *   any -- the writer turns out to be fenced --> FENCED
  */
@@ -142,7 +144,7 @@ class MemoryTransaction implements LogTransaction {
   addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[]): Promise<void> {
     const held = offsets.map((at) => ({ ...at }));
     return this.writer.inTurn(() =>
-      this.#step('add offsets', async () => {
+      this.#step(ADD_OFFSETS, async () => {
         this.#sent = true;
         await this.writer.request('addOffsets', held, (request) => this.broker.addOffsets(request, group, held));
       }),
@@ -192,10 +194,13 @@ class MemoryTransaction implements LogTransaction {
   async #step<T>(act: string, work: () => Promise<T>): Promise<T> {
     const { transactionalId } = this.writer;
     if (this.#state.name === 'FENCED') throw this.#state.cause;
-    if (this.#state.name === 'FAILED') throw errors.transactionFailed({ act, transactionalId }, this.#state.cause);
-    if (this.#state.name !== 'OPEN') throw errors.transactionEnded({ act, transactionalId, state: this.#state.name.toLowerCase() });
+    const repairs = act === ADD_OFFSETS && this.#state.name === 'FAILED' && isWeirError(this.#state.cause) && this.#state.cause.code === MEMBER_STALE;
+    if (this.#state.name === 'FAILED' && !repairs) throw errors.transactionFailed({ act, transactionalId }, this.#state.cause);
+    if (this.#state.name !== 'OPEN' && !repairs) throw errors.transactionEnded({ act, transactionalId, state: this.#state.name.toLowerCase() });
     try {
-      return await work();
+      const result = await work();
+      if (repairs) this.#state = { name: 'OPEN' };
+      return result;
     } catch (thrown) {
       this.#failed(thrown);
       throw thrown;
@@ -203,7 +208,7 @@ class MemoryTransaction implements LogTransaction {
   }
 
   #failed(cause: unknown): void {
-    const fenced = isWeirError(cause, 'fenced') && cause.code !== STALE_GENERATION;
+    const fenced = isWeirError(cause, 'fenced') && cause.code !== MEMBER_STALE;
     this.#state = fenced ? { name: 'FENCED', cause } : { name: 'FAILED', cause };
   }
 }
@@ -220,5 +225,5 @@ export function checkRows(broker: Pick<WriterBroker, 'topicLimits'>, topic: stri
 
 /** Header of a batch: the limit of a topic is on batches, and the smallest holds one record. */
 const BATCH_OVERHEAD_BYTES = 61;
-const STALE_GENERATION = 'LOG_GENERATION_STALE';
+const ADD_OFFSETS = 'add offsets';
 const CLOSED = 'LOG_CLOSED';
