@@ -14,6 +14,7 @@ export class AppModule {
       log: kafka({ brokers: settings.brokers }),
       state: stateBackend(settings),
       parallelism: settings.parallelism,
+      group: settings.group,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });

@@ -16,6 +16,7 @@ export class AppModule {
       state: stateBackend(settings),
       parallelism: settings.parallelism,
       badRecords: settings.badRecords,
+      group: settings.group,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { LogLevel } from '@nestjs/common';
-import { CHECKPOINTING_MODES, type CheckpointingMode } from '@weir/core';
+import { CHECKPOINTING_MODES, type CheckpointingMode, type GroupSettings } from '@weir/core';
 
 /**
  * Settings of a service that runs one job, from environment variables: the names and checks that all of them share, and a reader for what
@@ -18,6 +18,8 @@ export interface ServiceSettings {
   readonly checkpointIntervalMs: number;
   readonly checkpointMode: CheckpointingMode;
   readonly parallelism: number | undefined;
+  /** Undefined: the process runs every task by itself. */
+  readonly group: GroupSettings | undefined;
   /** Of Nest's logger. */
   readonly logLevels: readonly LogLevel[];
 }
@@ -57,8 +59,14 @@ export class ServiceEnvironment {
       checkpointIntervalMs: this.whole('CHECKPOINT_INTERVAL_MS', 500, 10, 600_000),
       checkpointMode: this.#checkpointMode(),
       parallelism: this.read('PARALLELISM') === undefined ? undefined : this.whole('PARALLELISM', 0, 1, 32_768),
+      group: this.#group(),
       logLevels: this.#logLevels(),
     };
+  }
+
+  #group(): GroupSettings | undefined {
+    if (this.oneOf('REPLICAS', ['one', 'shared']) === 'one') return undefined;
+    return { instanceId: this.read('INSTANCE_ID'), sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000) };
   }
 
   /** The first of `allowed` where nothing is set. @param later what is planned, with when, to be said to those who ask for it */

@@ -41,6 +41,7 @@ export const VARIANTS = {
   zombie: 'SIGSTOP, a rival takes over, then SIGCONT',
   aborted: 'SIGKILL, and an input with aborted transactions',
   backlog: 'SIGKILL while an input that was there before is caught up with',
+  replicas: 'three replicas share the tasks, and each is killed, stopped or paused beyond its session at random times',
 } as const;
 
 export type Variant = keyof typeof VARIANTS;
@@ -97,6 +98,8 @@ function planStep({ variant, checkpointIntervalMs, meanRunMs }: PlanOptions, ran
       return step(run, { act: 'pause', forMs: PAUSE_MS });
     case 'zombie':
       return step(run, { act: 'rival', forMs: random.between(0, 2 * meanRunMs), duelMs: random.between(100, 1500) });
+    case 'replicas':
+      return { ...step(run, { act: 'kill', wipe }), inspect: false }; // the others live on
     case 'kill':
     case 'wipe':
     case 'memory':

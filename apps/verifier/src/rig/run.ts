@@ -10,6 +10,7 @@ import type { JobLayout, TopicNames } from '../judge/job-model.js';
 import type { Verdict } from '../judge/judge.js';
 import { type Rule, type Violation, Violations } from '../judge/violation.js';
 import { planKills } from '../killer/kill-plan.js';
+import { Companion } from '../killer/companion.js';
 import { Killer } from '../killer/killer.js';
 import { checkTails, RestoreLedger, type TailRestore } from '../killer/restore-ledger.js';
 import { JavaWitness } from '../witness/java-witness.js';
@@ -72,6 +73,9 @@ export interface RunReport {
 const STUCK_MS = 30_000;
 const POLL_MS = 200;
 const MEAN_RUN_MS = 1_000;
+/** Of replicas: brokers that the rig runs on must allow it. */
+const SESSION_MS = 1_500;
+const COMPANIONS = 2;
 
 export async function runOnce(options: RunOptions, clock: Clock): Promise<RunReport> {
   const run = await Run.prepare(options, clock);
@@ -87,6 +91,7 @@ class Run {
   readonly #violations = new Violations();
   readonly #ledger: RestoreLedger;
   readonly #killer: Killer;
+  readonly #companions: readonly Companion[];
   readonly #cuts: CutCheck;
   readonly #positions: CommittedPositions;
   readonly #flow: Flow;
@@ -107,7 +112,8 @@ class Run {
   ) {
     const { job, variant, seed, readings, sensors, flowSeconds } = options;
     this.#began = clock.monotonic();
-    const durable = variant !== 'memory' && variant !== 'filesystem';
+    // Tasks come and go between replicas: their stores are older than the last life.
+    const durable = variant !== 'memory' && variant !== 'filesystem' && variant !== 'replicas';
     this.#ledger = new RestoreLedger(durable, this.#violations);
     this.#schedule = new Schedule(options.kills, flowSeconds * 1000, clock);
     this.#cuts = new CutCheck(java, { group: names.applicationId, stages: names.layout.stages }, clock, this.#violations);
@@ -122,9 +128,14 @@ class Run {
       mode,
       clock,
     });
+    const entry = join(PROJECT_ROOT, 'dist', 'apps', options.sabotage === undefined ? job : 'verifier/sabotaged', 'main.js');
+    const env = { ...environmentOf(options, names), SNAPSHOT_DIR: snapshotsIn(folder) };
+    this.#companions = Array.from({ length: variant === 'replicas' ? COMPANIONS : 0 }, (_, i) => {
+      return new Companion({ name: `companion-${i + 1}`, entry, env, folder, clock, seed: seed + i, sessionMs: SESSION_MS, violations: this.#violations });
+    });
     this.#killer = new Killer({
-      entry: join(PROJECT_ROOT, 'dist', 'apps', options.sabotage === undefined ? job : 'verifier/sabotaged', 'main.js'),
-      env: { ...environmentOf(options, names), SNAPSHOT_DIR: snapshotsIn(folder) },
+      entry,
+      env,
       folder,
       durable,
       clock,
@@ -164,6 +175,7 @@ class Run {
       this.#schedule.cutShort();
       await flow;
     }
+    for (const companion of this.#companions) companion.start();
     await this.#strikeAll();
     this.#schedule.cutShort();
     if (!this.#foundInSabotage() && !this.#killer.givenUp) await this.#killer.keepAlive();
@@ -173,7 +185,8 @@ class Run {
     const sent = await this.feeder.flush();
     if (this.#foundInSabotage() || this.#killer.givenUp) return this.#report(undefined, sent, flowSeconds);
     await this.#untilCommitted();
-    await this.#killer.finish();
+    await Promise.all(this.#companions.map((companion) => companion.finish()));
+    await this.#killer.finish(); // last, for it looks at what lies there when nobody runs
     for (const topic of outputs) await this.java.unfollow(topic);
     await Promise.all(followers.map((follower) => follower.finish()));
     const { brokers, job } = this.options;
@@ -184,7 +197,7 @@ class Run {
 
   async close(): Promise<void> {
     this.#flow.stop();
-    await this.#killer.close();
+    await Promise.all([this.#killer.close(), ...this.#companions.map((companion) => companion.close())]);
     await Promise.all([this.feeder.close(), this.java.close(), this.weir.close()]);
     if (this.#violations.none && !this.options.keep) await rm(this.folder, { recursive: true, force: true });
   }
@@ -273,8 +286,8 @@ class Run {
       variant: options.variant,
       sabotage: options.sabotage,
       seed: options.seed,
-      kills: this.#killer.blows,
-      lives: this.#killer.lives,
+      kills: this.#companions.reduce((sum, { blows }) => sum + blows, this.#killer.blows),
+      lives: this.#companions.reduce((sum, { lives }) => sum + lives, this.#killer.lives),
       ok: own.none,
       foundAfterKills: this.#foundAfter,
       counts: { ...own.counts, ...judged.counts },
@@ -314,6 +327,7 @@ function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applic
     APPLICATION_ID: applicationId,
     ...topics,
     STATE_BACKEND: variant === 'memory' || variant === 'filesystem' ? variant : 'rocksdb',
+    ...(variant === 'replicas' ? { REPLICAS: 'shared', SESSION_TIMEOUT_MS: String(SESSION_MS) } : {}),
     ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
   };
 }

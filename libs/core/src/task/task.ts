@@ -470,9 +470,11 @@ export class Task implements TaskHandle {
   /** Closes everything, whatever fails; a commit under way is waited for, so that its outcome is definite. */
   async #close(end: TaskEnd): Promise<TaskEnd> {
     this.#timerWake.cancel();
+    const reader = this.#reader;
+    this.#reader = undefined; // a trigger that comes now has nothing to resume
     while (this.#commit.type === 'under-way') await this.#signal.wait();
     const closers = [
-      () => this.#reader?.close(),
+      () => reader?.close(),
       () => this.#pipeline?.close(),
       () => this.#writer?.close(), // aborts an open transaction
       () => this.#store?.close(),
