@@ -57,7 +57,7 @@ export class ServiceEnvironment {
       host: this.read('HOST') ?? '127.0.0.1',
       port: this.whole('PORT', 8081, 0, 65_535),
       checkpointIntervalMs: this.whole('CHECKPOINT_INTERVAL_MS', 500, 10, 600_000),
-      checkpointMode: this.#checkpointMode(),
+      checkpointMode: this.oneOf('CHECKPOINT_MODE', CHECKPOINTING_MODES),
       parallelism: this.read('PARALLELISM') === undefined ? undefined : this.whole('PARALLELISM', 0, 1, 32_768),
       group: this.#group(),
       logLevels: this.#logLevels(),
@@ -98,12 +98,6 @@ export class ServiceEnvironment {
     const list = (value ?? '').split(',').map((broker) => broker.trim());
     if (list.every((broker) => /^.+:\d{1,5}$/.test(broker))) return list;
     throw new SettingError('KAFKA_BROKERS', value, 'host:port of one or more brokers, separated by commas, e.g. 127.0.0.1:9092');
-  }
-
-  #checkpointMode(): CheckpointingMode {
-    const built: readonly CheckpointingMode[] = ['EXACTLY_ONCE'];
-    const later = CHECKPOINTING_MODES.filter((mode) => !built.includes(mode));
-    return this.oneOf('CHECKPOINT_MODE', built, Object.fromEntries(later.map((mode) => [mode, 'a later version'])));
   }
 
   /** The level asked for, and all that matter more. */

@@ -16,13 +16,6 @@ export const errors = defineErrors({
     advice: (c) => `Use one of ${c.allowed.join(', ')}.`,
     example: { setting: 'checkpointing.intervall', allowed: ['interval', 'mode'] },
   }),
-  settingNotBuilt: error({
-    code: 'SETTING_NOT_BUILT',
-    kind: 'invalid',
-    message: (c: { setting: string; value: unknown; allowed: string }) => `Setting ${c.setting} is ${show(c.value)}, which is not built yet.`,
-    advice: (c) => `Use one of: ${c.allowed}.`,
-    example: { setting: 'checkpointing.mode', value: 'AT_LEAST_ONCE', allowed: 'EXACTLY_ONCE' },
-  }),
   topologyInvalid: error({
     code: 'TOPOLOGY_INVALID',
     kind: 'invalid',

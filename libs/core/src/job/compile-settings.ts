@@ -105,7 +105,6 @@ function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>):
   refuseUnknown('checkpointing.', given, ['enabled', 'interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'maxConcurrentCheckpoints', 'transactionTimeout']);
   refuseConcurrent(given.maxConcurrentCheckpoints);
   const mode = oneOf('checkpointing.mode', given.mode === undefined ? 'EXACTLY_ONCE' : given.mode, CHECKPOINTING_MODES);
-  if (mode !== 'EXACTLY_ONCE') throw errors.settingNotBuilt({ setting: 'checkpointing.mode', value: mode, allowed: 'EXACTLY_ONCE' });
   return {
     enabled: flag('checkpointing.enabled', given.enabled, true),
     interval: whole('checkpointing.interval', given.interval, 500, 10, 600_000),

@@ -56,7 +56,10 @@ export interface CheckpointingSettings {
   readonly enabled?: boolean | undefined;
   /** Milliseconds between two checkpoints, or between two commits of a task where checkpointing is off, 10 to 600000. Default 500. */
   readonly interval?: number | undefined;
-  /** Default EXACTLY_ONCE, the only one built yet. */
+  /**
+   * Default EXACTLY_ONCE: outputs and shuffled records become visible with the commit. AT_LEAST_ONCE: at once, acknowledged before the commit,
+   * and again after a failure where they were not committed. State and offsets are committed alike in both.
+   */
   readonly mode?: CheckpointingMode | undefined;
   /** Milliseconds after which an unfinished checkpoint is given up. Default 600000. */
   readonly timeout?: number | undefined;

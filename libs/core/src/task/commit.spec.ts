@@ -40,7 +40,7 @@ class Rig {
 
   commit(): Promise<void> {
     const changelog = { topic: 'changelog', topicId: 'id-of-changelog', partition: 1, deleteRetentionMs: 1_000 };
-    const parts: CommitParts = { task: '0-1', writer: this.writer, store: this.store, changelog, clock: this.clock, transactionTimeoutMs: TIMEOUT_MS };
+    const parts: CommitParts = { task: '0-1', writer: this.writer, store: this.store, changelog, clock: this.clock, transactionTimeoutMs: TIMEOUT_MS, atOnce: undefined };
     return commitEpoch(this.frozen, parts, this.permit);
   }
 

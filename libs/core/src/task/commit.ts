@@ -7,6 +7,7 @@ import type { CheckpointId, Epoch } from '../model/brands.js';
 import type { RecordColumns } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
+import type { AtOnceOutputs } from './at-once-outputs.js';
 import type { CommitPermit } from './commit-permit.js';
 import type { EpochEffects } from './epoch-effects.js';
 import { takeSnapshot } from './epoch-snapshot.js';
@@ -23,7 +24,8 @@ import type { ChangelogTopic } from './task-plan.js';
  *
  * Invariants:
  *   I1. The store is written in step 6 alone, after step 5 resolved: it never holds what no committed transaction holds.
- *   I2. Outputs, changelog, epoch record and offsets are in one transaction.
+ *   I2. Outputs, changelog, epoch record and offsets are in one transaction. AT_LEAST_ONCE: all but the outputs, which were acknowledged
+ *       before it began (at-once-outputs.ts).
  *   I4. A permit is needed, and an older writer's commit fails in the log.
  *   I6. The store's position is the offset behind the epoch record: the changelog up to there is in the store, and nothing beyond.
  *
@@ -42,7 +44,7 @@ export interface FrozenEpoch {
 }
 
 export const figuresOf = ({ effects, alignmentMs }: FrozenEpoch, durationMs: number): CommitFigures => ({
-  bytes: effects.outputBytes + effects.changes.byteLength,
+  bytes: effects.bytes,
   stateChanges: effects.changes.count,
   durationMs,
   alignmentMs,
@@ -55,11 +57,14 @@ export interface CommitParts {
   readonly changelog: ChangelogTopic;
   readonly clock: Clock;
   readonly transactionTimeoutMs: number;
+  /** Outputs that go out at once, if that is the mode: only barriers are left in the effects then. */
+  readonly atOnce: AtOnceOutputs | undefined;
 }
 
 /** @throws WeirError as the log and the store throw them; `restart-task` if the transaction outlived its timeout */
 export async function commitEpoch(frozen: FrozenEpoch, parts: CommitParts, permit: CommitPermit): Promise<void> {
   permit.assertHeld(parts.task);
+  await parts.atOnce?.settled(); // O2
   const { snapshots } = parts.store;
   const changes = frozen.effects.changes.columns;
   const changelogRows = snapshots === undefined ? changes : await takeSnapshot(changes, snapshots);

@@ -6,6 +6,7 @@ import type { TaskOverview } from '../job/job-overview.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import type { LogChunk, LogReader, LogWriter } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
+import { AtOnceOutputs } from './at-once-outputs.js';
 import { commitEpoch, figuresOf, type FrozenEpoch } from './commit.js';
 import type { CommitPermit } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
@@ -86,6 +87,7 @@ export class Task implements TaskHandle {
   #abandoned = false;
 
   #writer: LogWriter | undefined;
+  #atOnce: AtOnceOutputs | undefined;
   #store: StateStore | undefined;
   #reader: LogReader | undefined;
   #pipeline: Pipeline | undefined;
@@ -232,6 +234,7 @@ export class Task implements TaskHandle {
     await host.ownership.mayClaim(this.name);
     await host.backend.beforeClaim?.(scopeOf(plan));
     this.#writer = await host.log.openWriter({ transactionalId: plan.transactionalId, transactionTimeoutMs: this.#transactionTimeoutMs });
+    if (plan.settings.checkpointing.mode === 'AT_LEAST_ONCE') this.#atOnce = new AtOnceOutputs(await host.log.openAppender(), { wake: this.#signal.raise, explain: this.#explain });
     // 2.
     this.#permit = await host.ownership.permit(this.name);
     // 3.
@@ -302,6 +305,7 @@ export class Task implements TaskHandle {
     if (!this.#stopping) {
       this.#process();
       this.#fireTimers();
+      if (this.#atOnce?.offer(this.#running) === true) this.#pipeline!.writeTo(this.#running);
     }
     if (this.#stopping && this.#status === 'RUNNING') this.#move('CANCELING');
     return this.#stopping && this.#commit.type === 'none' && (this.#abandoned || !this.#hasChanges());
@@ -366,6 +370,7 @@ export class Task implements TaskHandle {
     const effects = this.#running;
     this.#pipeline!.freeze(this.#epoch, effects.changes, now);
     this.#limits.frozen(effects.changes.count, effects.changes.byteLength);
+    this.#atOnce?.flush(effects);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     this.#records!.append(effects.changes, this.#positions!, barrier ?? this.#round.lastBarrier, now);
     const frozen: FrozenEpoch = { epoch: this.#epoch, barrier, effects, offsets: this.#positions!.groupOffsets(), alignmentMs };
@@ -394,6 +399,7 @@ export class Task implements TaskHandle {
       changelog: this.plan.changelog,
       clock,
       transactionTimeoutMs: this.#transactionTimeoutMs,
+      atOnce: this.#atOnce,
     };
     const settled = (commit: CommitState): void => {
       this.#commit = commit;
@@ -401,9 +407,11 @@ export class Task implements TaskHandle {
     };
     commitEpoch(frozen, parts, this.#permit).then(
       () => settled({ type: 'done', frozen, began }),
-      (error: unknown) => settled({ type: 'failed', error: explainTooLarge(error, frozen.effects, this.plan, (id) => this.#pipeline!.nameOfState(id)) }),
+      (error: unknown) => settled({ type: 'failed', error: this.#explain(error, frozen.effects) }),
     );
   }
+
+  readonly #explain = (error: unknown, of: Parameters<typeof explainTooLarge>[1]): unknown => explainTooLarge(error, of, this.plan, (id) => this.#pipeline!.nameOfState(id));
 
   /** c. */
   #process(): void {
@@ -476,6 +484,7 @@ export class Task implements TaskHandle {
     const closers = [
       () => reader?.close(),
       () => this.#pipeline?.close(),
+      () => this.#atOnce?.close(),
       () => this.#writer?.close(), // aborts an open transaction
       () => this.#store?.close(),
     ];

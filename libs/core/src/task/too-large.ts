@@ -10,11 +10,11 @@ import type { TaskPlan } from './task-plan.js';
  * A log knows topics and rows; a user knows sinks, shuffles, states and keys. This says in the user's words which record of an epoch the
  * log has refused for its size (L7). Any other error is given back as it is.
  */
-export function explainTooLarge(thrown: unknown, effects: EpochEffects, plan: TaskPlan, nameOfState: (id: number) => string | undefined): unknown {
+export function explainTooLarge(thrown: unknown, effects: Pick<EpochEffects, 'output'> & Partial<Pick<EpochEffects, 'changes'>>, plan: TaskPlan, nameOfState: (id: number) => string | undefined): unknown {
   if (!isWeirError(thrown) || thrown.code !== RECORD_TOO_LARGE) return thrown;
   const { topic, partition, row, bytes, limit } = thrown.context as RecordTooLarge;
   const isChangelog = topic === plan.changelog.topic;
-  const records = isChangelog ? effects.changes.columns : effects.output(topic, partition);
+  const records = isChangelog ? effects.changes?.columns : effects.output(topic, partition);
   if (records === undefined || row >= records.count) return thrown;
   const what = isChangelog ? changeAt(records, row, nameOfState) : `A record of ${writerOf(topic, plan)} with ${keyAt(records, row)}`;
   const isOwn = isChangelog || plan.repartitionOutputs.some((output) => output.topic === topic);
