@@ -3,7 +3,8 @@ import { isWeirError } from '../errors/weir-error.js';
 import type { Cancel, Clock } from '../ports/clock.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import { describeStrategy, isRestartable, NO_FAILURES, onFailure, type RestartHistory } from '../restart/restart-strategy.js';
-import { Task, type TaskEnd } from '../task/task.js';
+import { Task } from '../task/task.js';
+import type { TaskEnd } from '../task/task-end.js';
 import type { TaskHost } from '../task/task-host.js';
 import { taskName, type TaskPlan } from '../task/task-plan.js';
 

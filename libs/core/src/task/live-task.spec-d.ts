@@ -5,7 +5,8 @@ import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.j
 import { FakeBackend } from '../state/fake-store.spec-d.js';
 import { CommitPermit, fixedMembership } from './commit-permit.js';
 import { FakeLog, type FakeReader, type FakeWriter } from './fake-log.spec-d.js';
-import { Task, type TaskEnd } from './task.js';
+import { Task } from './task.js';
+import type { TaskEnd } from './task-end.js';
 import type { TaskHost } from './task-host.js';
 import type { TaskPlan } from './task-plan.js';
 import { plansOf, type PlanOptions } from './task-rig.spec-d.js';

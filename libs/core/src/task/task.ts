@@ -20,6 +20,7 @@ import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from '../model/signal.js';
 import type { TaskHandle, TaskHost } from './task-host.js';
 import { isSingleStage, scopeOf, taskName, type TaskPlan } from './task-plan.js';
+import { asError, type TaskEnd } from './task-end.js';
 import { TaskRound } from './task-round.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
 import { TimerWake } from './timer-wake.js';
@@ -51,9 +52,6 @@ import { explainTooLarge } from './too-large.js';
  *   R8. A trigger finds nothing changed: it is acknowledged without a transaction.
  *   One commit at a time; a frozen epoch commits as it stands, whatever became of its round.
  */
-
-/** How a task ended. */
-export type TaskEnd = { readonly type: 'canceled' } | { readonly type: 'failed'; readonly error: Error };
 
 /** Rows processed before other tasks and I/O get their turn. */
 const TURN_ROWS = 20_000;
@@ -499,5 +497,3 @@ export class Task implements TaskHandle {
     return result;
   }
 }
-
-const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
