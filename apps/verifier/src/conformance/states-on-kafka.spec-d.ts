@@ -11,9 +11,9 @@ const LOOK_EVERY_MS = 5;
 /** How long a job whose log is gone may wait for a round's end that nobody can write any more. */
 const STOP_MS = 5_000;
 /** How long it is waited for anything, at the most. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 90_000;
 /** Rounds of the whole job without a new result, after which those that are missing do not come any more. */
-const IDLE_ROUNDS = 200;
+const IDLE_ROUNDS = 600;
 
 /** Where a commit can be cut. */
 export const CUTS = ['before the append', 'after the append', 'before the commit', 'with the commit on its way', 'committed, the store not written'] as const;
@@ -183,7 +183,8 @@ export class StatesOnKafka {
       if (now.results !== last.results) last = now;
       return now.results >= this.model.operations || now.rounds - last.rounds >= IDLE_ROUNDS;
     });
-    expect(this.model.differences(this.#results)).toEqual([]);
+    const differences = this.model.differences(this.#results);
+    if (differences.length > 0) throw new Error(`${differences.join('; ')}. The job: ${this.#describe()}`);
   }
 
   #takeResults(): number {

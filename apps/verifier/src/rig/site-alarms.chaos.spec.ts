@@ -48,7 +48,7 @@ describe('the alarms of sites', () => {
   ])(
     'are so (%s) with %s',
     async (variant, _how, seed) => {
-      const report = await chaos('--variant', variant, '--kills', '3', '--readings', '20000', '--sensors', '400', '--flow-seconds', '3', '--seed', seed);
+      const report = await chaos('--variant', variant, '--kills', '6', '--readings', '20000', '--sensors', '400', '--flow-seconds', '3', '--seed', seed);
       expectExactlyOnce(report);
       expect(report.restores.records).toBeGreaterThan(0);
     },

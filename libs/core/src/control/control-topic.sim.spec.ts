@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { columnsOf, InMemoryCluster, LIFELIKE, ManualClock } from '@weir/testing';
-import { checkpointId } from '../model/brands.js';
+import { checkpointId, offset } from '../model/brands.js';
 import { RecordWriter } from '../model/record-columns.js';
 import type { Log, LogWriter } from '../ports/log.js';
 import { type ControlRecord, type TaskReport, writeRound } from './control-record.js';
@@ -125,6 +125,7 @@ describe('the control topic', () => {
     await clock.advance(100);
     expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining('The record "round" in control topic app-control-0 cannot be read')]);
     expect(control.view.round).toBeUndefined();
+    await expect(control.reached(offset(1_000))).rejects.toBe(failures[0]);
   });
 
   it('is not opened over a record that it cannot read', async () => {

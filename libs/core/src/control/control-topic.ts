@@ -50,6 +50,8 @@ export class ControlTopic {
   #position: Offset;
   #told = false;
   #closed = false;
+  /** Why it is followed no more. */
+  #failure: Error | undefined;
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -88,6 +90,7 @@ export class ControlTopic {
   /** Resolves once everything below `target` has been read. @throws WeirError `restart-task` CONTROL_CLOSED once this is closed */
   reached(target: Offset): Promise<void> {
     if (this.#closed) return Promise.reject(errors.controlClosed({ topic: this.parts.topic }));
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#position >= target) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiters.push({ target, resolve, reject }));
   }
@@ -184,6 +187,7 @@ export class ControlTopic {
   #fail(thrown: unknown): void {
     if (this.#closed) return;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.#failure = error;
     for (const { reject } of this.#waiters.splice(0)) reject(error);
     this.parts.onFailure(error);
   }

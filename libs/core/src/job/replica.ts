@@ -58,6 +58,8 @@ export interface ReplicaParts {
 }
 
 const FIRST_LIFE = incarnation(0);
+/** Milliseconds that a coordinator may take to end once it has nothing to do any more. */
+const COORDINATOR_GRACE_MS = 500;
 
 export class Replica {
   readonly rounds = new RoundHistory();
@@ -129,10 +131,23 @@ export class Replica {
   /** Takes the last commits and ends; never rejects. */
   async stop(): Promise<void> {
     this.#follower.close();
-    // Beside the tasks, not before them: should the log not answer, they are to know that they stop.
-    await Promise.all([this.#coordinator.close(), this.#slots.stop()]);
+    // Beside the tasks: they need the end of the open round for their last commit (R1), and nobody needs it once they have ended. A log
+    // that does not answer must not keep the replica, so the control topic is closed first, and then the coordinator is not waited for long.
+    const coordinated = this.#coordinator.close();
+    await this.#slots.stop();
     await this.#seat?.leave();
     await this.#control.close();
+    await this.#settled(coordinated);
+  }
+
+  #settled(coordinated: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.parts.clock.after(COORDINATOR_GRACE_MS, resolve);
+      void coordinated.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #takeSeat(): void {
