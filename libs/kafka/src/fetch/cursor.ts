@@ -62,6 +62,8 @@ export class Cursor {
   troubledSince: number | undefined;
   trouble = '';
 
+  /** What answers without records say is empty from `position` on: up to the least end that any of them named. */
+  #empty: { to: number; answers: number } | undefined;
   #phase: CursorPhase = 'ready';
   #buffered = 0;
   #cancelWait: Cancel | undefined;
@@ -121,8 +123,21 @@ export class Cursor {
     this.#backoff.reset();
   }
 
+  /** Takes note of an answer without anything, although the log goes on to `lastStable`. @returns how many there were in a row */
+  emptyUpTo(lastStable: number): number {
+    this.#empty = { to: Math.min(lastStable, this.#empty?.to ?? lastStable), answers: (this.#empty?.answers ?? 0) + 1 };
+    return this.#empty.answers;
+  }
+
+  /** Passes over what is empty. */
+  passEmpty(): void {
+    if (this.#empty !== undefined && this.#empty.to > this.position) this.addGap(this.#empty.to);
+    this.#empty = undefined;
+  }
+
   /** Takes in a record set that has at least one whole batch. */
   addRecords(bytes: Buffer, aborted: readonly AbortedTransaction[]): void {
+    this.#empty = undefined;
     this.queue.push({ kind: 'records', bytes, from: this.position, aborted });
     this.#buffered += bytes.length;
     const end = endOfRecordSet(bytes, this.position);

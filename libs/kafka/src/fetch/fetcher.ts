@@ -8,6 +8,10 @@ import { APIS, type Role } from '../wire/wire.js';
 import type { Cursor } from './cursor.js';
 import { decodeFetch, encodeFetch, type FetchPartition, type FetchedPartition } from './fetch-messages.js';
 
+/** Answers without anything, one after another, before a part of the log is believed to be empty: with their pauses, 300 ms and more. */
+const GAP_ANSWERS = 6;
+const NOTHING_CAME = 'nothing came, although the last stable offset is further on';
+
 /**
  * Fetcher: keeps the cursors of all readers of one Log supplied, with one loop per broker. It owns requests, leaders and retries. It
  * does not own what was fetched (the cursor does), nor the reading of batches (`take` does, so that only bytes are held).
@@ -195,7 +199,8 @@ export class Fetcher {
   }
 
   #accept(cursor: Cursor, fetched: FetchedPartition, records: Buffer, wasFirst: boolean): void {
-    cursor.recovered();
+    const isEmpty = records.length === 0 && fetched.lastStable > cursor.position;
+    if (!isEmpty) cursor.recovered();
     if (fetched.lastStable >= 0) cursor.lastStable = fetched.lastStable;
     if (records.length > 0 && wholeBatchBytes(records, 0) !== 0) {
       cursor.mustLead = false;
@@ -205,11 +210,10 @@ export class Fetcher {
       cursor.fail(this.#cutBatch(cursor, records));
     } else if (records.length > 0) {
       cursor.mustLead = true;
-    } else if (fetched.lastStable > cursor.position) {
-      // Nothing came although something should be there. Either the answer was full, or compaction has removed all that was left of
-      // the log up to its last stable offset. The first partition of a request is never left out because the answer is full.
-      if (wasFirst) void this.#checkGap(cursor, fetched.lastStable);
+    } else if (isEmpty) {
       cursor.mustLead = true;
+      // The first partition of a request is never left out because the answer is full.
+      if (wasFirst) this.#onEmpty(cursor, fetched.lastStable);
     }
   }
 
@@ -250,19 +254,40 @@ export class Fetcher {
   }
 
   /**
-   * The log holds nothing from the cursor's position up to `lastStable`, or so it seems. It is passed over only if the broker has that
-   * part itself: one that keeps it in tiered storage answers with nothing, too, when it could not get at it in time.
+   * Nothing came although something should be there: compaction has removed all that was left of the log up to its last stable offset, or
+   * the broker could not say just now (by its sources it reads nothing while it does not know the place of that offset in its files).
+   * Records that are there must not be passed over (L6), so it is asked again and again, with growing pauses, before it is believed.
    */
-  async #checkGap(cursor: Cursor, lastStable: number): Promise<void> {
-    cursor.rest('nothing came, although the last stable offset is further on', this.poke);
+  #onEmpty(cursor: Cursor, lastStable: number): void {
+    if (cursor.emptyUpTo(lastStable) >= GAP_ANSWERS) void this.#checkGap(cursor);
+    else cursor.rest(NOTHING_CAME, this.poke);
+  }
+
+  /**
+   * The log holds nothing from the cursor's position on, so it seems. That is passed over only if the broker has that part itself: one that
+   * keeps it in tiered storage answers with nothing, too, when it could not get at it in time. Nothing is fetched meanwhile.
+   */
+  async #checkGap(cursor: Cursor): Promise<void> {
+    cursor.move('waiting');
     try {
       const [local] = await this.positions.list('earliest local', [cursor]);
-      if (cursor.phase === 'ended' || cursor.phase === 'halted' || cursor.position < local!.offset || cursor.position >= lastStable) return;
-      cursor.addGap(lastStable);
+      if (cursor.phase !== 'waiting') return;
+      if (cursor.position < local!.offset) {
+        cursor.rest(NOTHING_CAME, this.poke);
+        return;
+      }
+      cursor.passEmpty();
       cursor.mustLead = false;
+      cursor.recovered();
+      cursor.move('ready');
       cursor.wake();
+      this.poke();
     } catch (thrown) {
-      if (!isWeirError(thrown, 'retry')) cursor.fail(thrown);
+      if (isWeirError(thrown, 'retry')) cursor.rest(thrown.message, this.poke);
+      else {
+        cursor.fail(thrown);
+        if (cursor.phase !== 'ended') cursor.wake();
+      }
     }
   }
 
