@@ -51,6 +51,18 @@ describe('the plan of the kills', () => {
       expect(count(plan(variant), ({ blow }) => blow.act === 'kill' && !blow.wipe)).toBe(30);
   });
 
+  it('deletes only what a life has had time to fill, and lets the next one restore it', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const steps = plan('wipe', 6, seed);
+      for (const [i, { blow, moment }] of steps.entries()) {
+        if (blow.act !== 'kill' || !blow.wipe) continue;
+        expect(moment).toMatchObject({ in: 'run' });
+        expect(moment.afterMs).toBeGreaterThanOrEqual(1_000);
+        expect(steps[i + 1]!.moment).toMatchObject({ in: 'run' });
+      }
+    }
+  });
+
   it('stops every other life that takes no checkpoints of its own, so that only the final one can have committed', () => {
     const steps = plan('term', 10);
     expect(count(steps, ({ blow }) => blow.act === 'terminate')).toBe(10);

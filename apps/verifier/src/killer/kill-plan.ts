@@ -78,7 +78,15 @@ export function planKills(options: PlanOptions): Step[] {
     // Between two kills: not after the last one.
     for (let i = 0; i < Math.max(1, Math.floor(options.kills / 3)); i++) wipes.add(random.between(0, Math.max(0, options.kills - 2)));
   }
-  return Array.from({ length: options.kills }, (_, i) => planStep(options, random, i, wipes.has(i)));
+  return Array.from({ length: options.kills }, (_, i) => {
+    const step = planStep(options, random, i, wipes.has(i));
+    return wipes.has(i) || wipes.has(i - 1) ? atWork(step, options.meanRunMs) : step;
+  });
+}
+
+/** A deletion is worth something only if there was something to delete, and if the life behind it comes to restore all of it. */
+function atWork(step: Step, meanRunMs: number): Step {
+  return { ...step, moment: { in: 'run', afterMs: step.moment.in === 'run' ? Math.max(step.moment.afterMs, meanRunMs) : meanRunMs } };
 }
 
 function planStep({ variant, checkpointIntervalMs, meanRunMs }: PlanOptions, random: SeededRandom, index: number, wipe: boolean): Step {
