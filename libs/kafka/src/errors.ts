@@ -1,4 +1,4 @@
-import { defineErrors, error, partitionName, RECORD_TOO_LARGE, type RecordTooLarge, MEMBER_STALE } from '@weir/core';
+import { defineErrors, error, MEMBER_STALE, OFFSET_OUT_OF_RANGE, type OffsetOutOfRange, partitionName, RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 
 // A type, not an interface: a catalogue's contexts are records with an index signature.
 type AtPartition = { readonly topic: string; readonly partition: number };
@@ -103,9 +103,9 @@ export const errors = defineErrors({
     example: { topic: 'sensor-readings', partition: 3, offset: 4711, problem: 'its CRC-32C is 12345, and its bytes give 54321' },
   }),
   offsetOutOfRange: error({
-    code: 'LOG_OFFSET_OUT_OF_RANGE',
+    code: OFFSET_OUT_OF_RANGE,
     kind: 'invalid',
-    message: (c: AtPartition & { offset: number; start: number; end: number }) =>
+    message: (c: OffsetOutOfRange) =>
       `Reading ${at(c)} from offset ${c.offset} is not possible: the log holds offsets from ${c.start} to below ${c.end}.`,
     advice: 'The records may have passed their retention, or the topic was made anew: decide where to go on, and raise the retention.',
     example: { topic: 'sensor-readings', partition: 3, offset: 10, start: 200, end: 900 },

@@ -1,4 +1,4 @@
-import { defineErrors, error, RECORD_TOO_LARGE, type RecordTooLarge, MEMBER_STALE } from '@weir/core';
+import { defineErrors, error, OFFSET_OUT_OF_RANGE, type OffsetOutOfRange, RECORD_TOO_LARGE, type RecordTooLarge, MEMBER_STALE } from '@weir/core';
 
 /** What was done with a store when something went wrong: words that complete "while ...". */
 export type StoreAct = 'opening' | 'reading' | 'scanning' | 'writing' | 'destroying';
@@ -33,9 +33,9 @@ export const errors = defineErrors({
     example: { topic: 'app-changelog', wanted: 4, found: 3 },
   }),
   offsetOutOfRange: error({
-    code: 'LOG_OFFSET_OUT_OF_RANGE',
+    code: OFFSET_OUT_OF_RANGE,
     kind: 'invalid',
-    message: (c: { topic: string; partition: number; offset: number; start: number; end: number }) =>
+    message: (c: OffsetOutOfRange) =>
       `Cannot read ${c.topic} partition ${c.partition} from offset ${c.offset}: it holds offsets ${c.start} to ${c.end}.`,
     advice: 'Retention removed what was not read yet, or the topic is another one: decide where to read from.',
     example: { topic: 'readings', partition: 0, offset: 5, start: 100, end: 200 },

@@ -33,6 +33,14 @@ describe('the epoch record', () => {
     expect(decode(GOLDEN)).toEqual(RECORD);
   });
 
+  it('says how many partitions an input had, and reads records of before, which did not', () => {
+    const [first, second] = RECORD.inputs;
+    const bytes = encodeEpochRecord({ ...RECORD, inputs: [{ ...first!, partitions: 8 }, second!] });
+    expect(bytes.toString('utf8')).toBe(GOLDEN.replace('"barriers":[]}', '"barriers":[],"partitions":8}'));
+    expect(decode(bytes.toString('utf8')).inputs.map(({ partitions }) => partitions)).toEqual([8, undefined]);
+    expect(thrownBy(() => decode(bytes.toString('utf8').replace('"partitions":8', '"partitions":"8"'))).message).toContain('its inputs are damaged');
+  });
+
   it('gives back any record that it was made of', () => {
     const barrier = fc.maxSafeNat().map(checkpointId);
     const input = fc.record({

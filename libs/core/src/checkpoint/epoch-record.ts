@@ -7,7 +7,7 @@ import type { SnapshotReference } from '../ports/state-backend.js';
  * reserved key, so it is visible exactly when the state, the outputs and the group's offsets of that commit are (I2). Group offsets
  * expire and are never read as the truth; a changelog with state and without an epoch record is an error, never a reset.
  *
- * version 1: JSON in UTF-8, fields as below, offsets as numbers (exact below 2^53).
+ * version 1: JSON in UTF-8, fields as below, offsets as numbers (exact below 2^53). The first had no `partitions` in their inputs.
  * version 2: as 1, and `snapshot`. Written only where there is one, so that a Weir that knows no snapshots refuses it instead of
  *            beginning with no state.
  */
@@ -30,6 +30,8 @@ export interface EpochInput {
   readonly offset: Offset;
   /** Last barrier seen from each upstream task, for inputs that are repartition topics: index is the upstream task. Empty for sources. */
   readonly barriers: readonly CheckpointId[];
+  /** Of the whole topic, by which keys were dealt out to tasks. */
+  readonly partitions?: number;
 }
 
 export const EPOCH_RECORD_VERSION = 1;
@@ -64,7 +66,7 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 function isInput(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const input = value as { [K in keyof EpochInput]?: unknown };
-  const named = typeof input.topic === 'string' && typeof input.topicId === 'string';
+  const named = typeof input.topic === 'string' && typeof input.topicId === 'string' && (input.partitions === undefined || isCount(input.partitions));
   return named && isCount(input.partition) && isCount(input.offset) && Array.isArray(input.barriers) && input.barriers.every(isCount);
 }
 

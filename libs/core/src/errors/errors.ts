@@ -43,7 +43,9 @@ export const errors = defineErrors({
     kind: 'invalid',
     message: (c: { topic: string; recorded: number; wanted: number }) =>
       `Changelog ${c.topic} was written with parallelism ${c.recorded}, and the job now wants ${c.wanted}: state lies with other tasks.`,
-    advice: (c) => `Start with parallelism ${c.recorded}, or with a new applicationId; another parallelism needs a savepoint to restore from.`,
+    advice: (c) =>
+      `Start with parallelism ${c.recorded}, or with a new applicationId; another parallelism needs a savepoint to restore from. ` +
+      'If nobody set it, it follows from the partitions of the inputs, and some were added.',
     example: { topic: 'app-0-0-changelog', recorded: 4, wanted: 8 },
   }),
   inputPartitionsChanged: error({
@@ -51,8 +53,30 @@ export const errors = defineErrors({
     kind: 'invalid',
     message: (c: { topic: string; recorded: number; found: number }) =>
       `Topic ${c.topic} has ${c.found} partitions, and the job's state was written when it had ${c.recorded}: keys lie elsewhere now.`,
-    advice: 'Produce to a topic with the former number of partitions, or start anew with another applicationId.',
+    advice:
+      'Take a savepoint before partitions are added, and restore the job from it: that deals the state out anew by key. ' +
+      'Without one, produce to a topic with the former number of partitions, or start anew with another applicationId.',
     example: { topic: 'readings', recorded: 4, found: 8 },
+  }),
+  inputRecordsGone: error({
+    code: 'INPUT_RECORDS_GONE',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; source: string; offset: number; start: number }) =>
+      `Source ${c.source} is to go on at offset ${c.offset} of ${c.topic} partition ${c.partition}, and the log begins at ${c.start}: up to ${c.start - c.offset} records that the job has not processed are gone, by the topic's retention or by deletion.`,
+    advice: (c) =>
+      `To go on without them, set onOffsetOutOfRange of source ${c.source} to earliest (at ${c.start}) or latest (at the end): what is skipped is said. ` +
+      'Keep retention.ms and retention.bytes of the topic above the longest time that the job may stand still.',
+    example: { topic: 'readings', partition: 2, source: 'readings', offset: 10, start: 200 },
+  }),
+  inputTruncated: error({
+    code: 'INPUT_TRUNCATED',
+    kind: 'invalid',
+    message: (c: { topic: string; partition: number; source: string; offset: number; end: number }) =>
+      `Source ${c.source} is to go on at offset ${c.offset} of ${c.topic} partition ${c.partition}, and the log ends at ${c.end}: it has lost ${c.offset - c.end} offsets that the job has processed.`,
+    advice: (c) =>
+      'Find out what the brokers lost (an unclean leader election, a disk). ' +
+      `To go on at ${c.end} with what is written from now on, set onOffsetOutOfRange of source ${c.source} to earliest or latest.`,
+    example: { topic: 'readings', partition: 2, source: 'readings', offset: 900, end: 850 },
   }),
   controlRecordUnreadable: error({
     code: 'CONTROL_RECORD_UNREADABLE',

@@ -10,6 +10,7 @@ import { GraphBuilder } from '../topology/stream-builder.js';
 import { type CompiledSettings, compileSettings } from './compile-settings.js';
 import { changelogTopic, controlTopic } from './internal-topics.js';
 import type { CreateJob, Job, JobOutcome, JobPorts } from './job.js';
+import { InputWatch } from './input-watch.js';
 import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
 import { cutGraph, type SubTopology } from './cut-graph.js';
@@ -52,6 +53,7 @@ class StreamJob implements Job {
   #log: Log | undefined;
   #backend: StateBackend | undefined;
   #replica: Replica | undefined;
+  #watch: InputWatch | undefined;
   #checkpoints: Omit<CheckpointOverview, 'history'> = { completed: 0, failed: 0, latest: undefined };
   #failures: readonly FailureOverview[] = [];
 
@@ -140,6 +142,7 @@ class StreamJob implements Job {
     await untilReached(topics, async () => {
       this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, plans, log, backend: this.#backend! });
     });
+    this.#watch = new InputWatch(plans, log, ports.clock, (error) => this.#onFailure(undefined, error));
     this.#onTaskStatus('RUNNING'); // they may be faster
   }
 
@@ -184,6 +187,7 @@ class StreamJob implements Job {
   async #shutDown(failure: Error | undefined): Promise<void> {
     if (isTerminal(this.#status)) return;
     this.#move(failure === undefined ? 'CANCELLING' : 'FAILING', failure?.message);
+    this.#watch?.close();
     await this.#replica?.stop();
     const closed = await this.#closeAdapters();
     const error = failure ?? this.#failure ?? closed;

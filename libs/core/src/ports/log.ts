@@ -17,7 +17,8 @@ import type { GroupMember, GroupMembership, GroupOptions } from './membership.js
  * - L5. Fencing: `openWriter` with a transactional id ends the open transaction of every older writer with that id; each later
  *   call on an older one rejects with `fenced`, and none of its appends become visible.
  * - L6. Nothing is silently skipped: bytes that cannot be understood are a `data` error that names partition and offset; a position
- *   outside the log is an `invalid` error (`LOG_OFFSET_OUT_OF_RANGE`).
+ *   outside the log is an `invalid` error LOG_OFFSET_OUT_OF_RANGE, whose context is an `OffsetOutOfRange`; the partition is
+ *   read on once it is assigned anew.
  * - L7. A record that is larger than its topic takes is found before anything of its `append` is sent, as far as the topic's limit can be
  *   known: an `invalid` error LOG_RECORD_TOO_LARGE, whose context is a `RecordTooLarge`.
  */
@@ -193,6 +194,20 @@ export interface Append {
 export const MEMBER_STALE = 'LOG_MEMBER_STALE';
 
 export const RECORD_TOO_LARGE = 'LOG_RECORD_TOO_LARGE';
+
+/** Code of the error for a position that is not, or no longer, in the log (L6). */
+export const OFFSET_OUT_OF_RANGE = 'LOG_OFFSET_OUT_OF_RANGE';
+
+/** Where a reader wanted to read, and what the log holds: facts of the error. A type, for contexts of errors are records. */
+export type OffsetOutOfRange = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Of the oldest record that is there. */
+  readonly start: number;
+  /** Behind the newest. */
+  readonly end: number;
+};
 
 /** Which record of an `append` its topic does not take (L7): facts of the error. A type, for contexts of errors are records. */
 export type RecordTooLarge = {

@@ -1,4 +1,4 @@
-import type { CheckpointId, TaskIndex } from '../model/brands.js';
+import type { CheckpointId, Offset, TaskIndex } from '../model/brands.js';
 import type { JobStatus } from '../job/job-status.js';
 import type { TaskStatus } from '../task/task-status.js';
 
@@ -54,6 +54,20 @@ export type TelemetryEvent =
   /** Records that operators could not process and a commit has dropped or put away; those that failed a task are not among them. */
   | ({ readonly type: 'bad-records'; readonly operators: readonly BadRecordCounts[] } & TaskRef)
   | ({ readonly type: 'store-rebuild'; readonly reason: string } & TaskRef)
+  /**
+   * The task goes on at another offset than the next one, for that is not in the log: records from `from` to below `to` are skipped, or,
+   * where the log lost its tail, `to` is its end and lies before.
+   */
+  | ({
+      readonly type: 'input-reset';
+      readonly source: string;
+      readonly topic: string;
+      readonly partition: number;
+      readonly from: Offset;
+      readonly to: Offset;
+      /** By which it goes on. */
+      readonly policy: 'earliest' | 'latest';
+    } & TaskRef)
   | ({
       readonly type: 'restore-progress';
       /** Changelog offsets still to read; 0 when the restore is done. */

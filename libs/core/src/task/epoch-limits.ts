@@ -78,12 +78,13 @@ export class ChunkSlices {
   constructor(
     private readonly reader: LogReader,
     private readonly broadcast: BroadcastLimits,
+    private readonly next: () => LogChunk | undefined = () => reader.take(),
   ) {}
 
   /** The next slice of at most `rows` rows, and of none where a chunk has none; undefined if nothing is fetched. */
   take(rows: number): ChunkSlice | undefined {
     if (this.#chunk === undefined) {
-      this.#chunk = this.reader.take();
+      this.#chunk = this.next();
       this.#row = 0;
       if (this.#chunk === undefined) return undefined;
       this.#end = this.broadcast.cut(this.#chunk, this.reader);

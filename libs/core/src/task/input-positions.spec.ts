@@ -65,6 +65,12 @@ describe('the first positions of a task', () => {
     expect([thrown.code, thrown.kind]).toEqual(['INPUT_TOPIC_REPLACED', 'invalid']);
     expect(thrown.message).toContain('(id id-of-in, recorded before)');
   });
+
+  it('are refused where the topic had another number of partitions, also by a task that reads none of the new ones', async () => {
+    const known = record({ partition: 1, at: 55, partitions: 3 }, { partition: 3, at: 66, partitions: 3 });
+    const thrown = await rejectionOf(InputPositions.of(plan(), known, logOf()));
+    expect([thrown.code, thrown.kind, thrown.context]).toEqual(['INPUT_PARTITIONS_CHANGED', 'invalid', { topic: 'in', recorded: 3, found: 4 }]);
+  });
 });
 
 describe('positions', () => {
@@ -86,14 +92,23 @@ describe('positions', () => {
     expect(thrown.message).toContain('in-3 went back from 66 to 65');
   });
 
+  it('go back only where the log does not have them any more', async () => {
+    const positions = await InputPositions.of(plan(), record({ partition: 1, at: 55 }), logOf());
+    expect([positions.isUntouched('in', 1), positions.isUntouched('in', 3)]).toEqual([false, true]);
+    positions.settle();
+    positions.reset('in', 1, offset(20));
+    positions.advance('in', 3, offset(31), offset(60));
+    expect([positions.nextOf('in', 1), positions.changed, positions.isUntouched('in', 3)]).toEqual([20, true, false]);
+  });
+
   it('are handed out as copies, for the commit and for the epoch record', async () => {
     const positions = await InputPositions.of(plan(), record({ partition: 1, at: 55 }, { partition: 3, at: 66 }), logOf());
     const [offsets, inputs] = [positions.offsets(), positions.epochInputs()];
     positions.advance('in', 1, offset(99), offset(99));
     expect(offsets[0]!.offset).toBe(55);
     expect(inputs).toEqual([
-      { topic: 'in', topicId: 'id-of-in', partition: 1, offset: 55, barriers: [] },
-      { topic: 'in', topicId: 'id-of-in', partition: 3, offset: 66, barriers: [] },
+      { topic: 'in', topicId: 'id-of-in', partition: 1, offset: 55, barriers: [], partitions: 4 },
+      { topic: 'in', topicId: 'id-of-in', partition: 3, offset: 66, barriers: [], partitions: 4 },
     ]);
   });
 

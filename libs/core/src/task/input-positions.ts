@@ -30,13 +30,14 @@ export class InputPositions {
 
   /**
    * Positions from the epoch record; partitions that it does not have begin where their source says.
-   * @throws WeirError `invalid` INPUT_TOPIC_REPLACED
+   * @throws WeirError `invalid` INPUT_TOPIC_REPLACED, INPUT_PARTITIONS_CHANGED
    */
   static async of(plan: TaskPlan, record: EpochRecord | undefined, log: Log): Promise<InputPositions> {
     const recorded = new Map((record?.inputs ?? []).map((input) => [partitionName(input.topic, input.partition), input]));
     const inputs: Input[] = [];
     const fresh: { readonly input: InputTopic; readonly partition: number }[] = [];
     for (const input of plan.inputs) {
+      checkRecorded(input, record?.inputs ?? []);
       for (const partition of ownedPartitions(plan, input)) {
         const known = recorded.get(partitionName(input.topic, partition));
         if (known === undefined) fresh.push({ input, partition });
@@ -45,7 +46,8 @@ export class InputPositions {
     }
     const ends = fresh.length === 0 ? [] : await log.endPositions(fresh.map(({ input, partition }) => ({ topic: input.topic, partition })));
     fresh.forEach(({ input, partition }, i) => {
-      inputs.push({ topic: input.topic, topicId: input.topicId, partition, next: startOf(input, ends[i]!), end: ends[i]!.lastStable, barriers: [] });
+      const { topic, topicId, partitions } = input;
+      inputs.push({ topic, topicId, partitions, partition, next: startOf(input, ends[i]!), end: ends[i]!.lastStable, barriers: [], isUntouched: true });
     });
     return new InputPositions(plan, inputs, fresh.length > 0);
   }
@@ -68,6 +70,20 @@ export class InputPositions {
     if (next > input.next) this.#changed = true;
     input.next = next;
     input.end = end;
+    input.isUntouched = false;
+  }
+
+  /** Goes on elsewhere, for the position is not in the log: the one way back that there is (lost-offsets.ts). */
+  reset(topic: string, partition: number, to: Offset): void {
+    const input = this.#inputs.get(partitionName(topic, partition))!;
+    input.next = to;
+    input.isUntouched = false;
+    this.#changed = true;
+  }
+
+  /** Whether no commit says where to read this partition, and nothing was read of it. */
+  isUntouched(topic: string, partition: number): boolean {
+    return this.#inputs.get(partitionName(topic, partition))!.isUntouched;
   }
 
   /** A copy as it is now. */
@@ -82,8 +98,8 @@ export class InputPositions {
 
   /** A copy as it is now, as the epoch record has it. */
   epochInputs(): EpochInput[] {
-    return [...this.#inputs].map(([name, { topic, topicId, partition, next }]) => {
-      return { topic, topicId, partition, offset: next, barriers: this.alignment.barriersOf(name) };
+    return [...this.#inputs].map(([name, { topic, topicId, partitions, partition, next }]) => {
+      return { topic, topicId, partition, offset: next, barriers: this.alignment.barriersOf(name), partitions };
     });
   }
 
@@ -119,16 +135,30 @@ export class InputPositions {
 interface Input {
   readonly topic: string;
   readonly topicId: string;
+  readonly partitions: number;
   readonly partition: number;
   next: Offset;
   end: Offset;
   /** As the epoch record had them. */
   readonly barriers: readonly CheckpointId[];
+  isUntouched: boolean;
+}
+
+/**
+ * Keys were dealt out by the recorded number of partitions. A partition that the task reads and its record does not have was added since;
+ * a topic that the record does not have at all is a new source.
+ */
+function checkRecorded({ topic, partitions, topicId }: InputTopic, recorded: readonly EpochInput[]): void {
+  for (const known of recorded) {
+    if (known.topic !== topic) continue;
+    if (known.topicId !== topicId) throw errors.inputTopicReplaced({ topic, recorded: known.topicId, found: topicId });
+    if (known.partitions !== undefined && known.partitions !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: known.partitions, found: partitions });
+  }
 }
 
 function recordedInput(input: InputTopic, known: EpochInput): Input {
-  if (known.topicId !== input.topicId) throw errors.inputTopicReplaced({ topic: input.topic, recorded: known.topicId, found: input.topicId });
-  return { topic: input.topic, topicId: input.topicId, partition: known.partition, next: known.offset, end: offset(0), barriers: known.barriers };
+  const { topic, topicId, partitions } = input;
+  return { topic, topicId, partitions, partition: known.partition, next: known.offset, end: offset(0), barriers: known.barriers, isUntouched: false };
 }
 
 function startOf(input: InputTopic, ends: PartitionEnds): Offset {

@@ -10,8 +10,9 @@ import { AtOnceOutputs } from './at-once-outputs.js';
 import { commitEpoch, figuresOf, type FrozenEpoch } from './commit.js';
 import type { CommitPermit } from './commit-permit.js';
 import { EpochEffects } from './epoch-effects.js';
-import { ChunkSlices, EpochLimits } from './epoch-limits.js';
-import { InputPositions } from './input-positions.js';
+import { type ChunkSlices, EpochLimits } from './epoch-limits.js';
+import type { InputPositions } from './input-positions.js';
+import { openInputs } from './open-inputs.js';
 import { Pipeline } from './pipeline.js';
 import { RepartitionPurge } from './repartition-purge.js';
 import { restore, type Restored } from './restore.js';
@@ -55,8 +56,6 @@ import { explainTooLarge } from './too-large.js';
 
 /** Rows processed before other tasks and I/O get their turn. */
 const TURN_ROWS = 20_000;
-/** Bytes of input fetched ahead per partition. */
-const INPUT_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Milliseconds that a restore waits for a predecessor's transaction to end, beyond the timeout of that transaction. */
 const STABLE_GRACE_MS = 10_000;
 /** Timers fired in a turn, per operator, before records get theirs. */
@@ -278,13 +277,10 @@ export class Task implements TaskHandle {
   }
 
   async #assignInputs({ record }: Restored): Promise<void> {
-    this.#positions = await InputPositions.of(this.plan, record, this.host.log);
-    this.#reader = this.host.log.openReader({ wake: this.#signal.raise, bufferBytes: INPUT_BUFFER_BYTES });
-    this.#slices = new ChunkSlices(this.#reader, this.#positions.broadcast);
-    for (const { topic, partition, offset } of this.#positions.offsets()) {
-      this.#reader.assign({ topic, partition }, offset);
-      this.#positions.broadcast.holdAt({ topic, partition }, offset, this.#reader);
-    }
+    const { positions, reader, slices } = await openInputs(this.plan, record, this.host, this.#signal.raise);
+    this.#positions = positions;
+    this.#reader = reader;
+    this.#slices = slices;
     this.#signal.raise();
   }
 

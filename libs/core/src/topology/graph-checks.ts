@@ -1,5 +1,6 @@
 import { errors, show } from '../errors/errors.js';
 import { PARTITIONER_NAMES } from '../model/partitioner.js';
+import { OUT_OF_RANGE_POLICIES } from './topic.js';
 import { chainOf, inputsOf, isShuffle, type JobGraph, type KeyByNode, keyGroups, type Node } from './graph.js';
 
 /** What a job graph must fulfil beyond what types say. @throws WeirError `invalid` TOPOLOGY_INVALID */
@@ -12,6 +13,7 @@ export function checkGraph({ job, nodes }: JobGraph): void {
   refuseEndsWithoutEffect(nodes, refuse);
   refuseTopicReadTwice(nodes, refuse);
   refuseBroadcastsReadOtherwise(nodes, refuse);
+  refuseOutOfRangePolicies(nodes, refuse);
   for (const group of keyGroups(nodes)) refuseKeysThatLieOtherwise(group, refuse);
   for (const node of nodes) checkNames(node, refuse);
 }
@@ -44,6 +46,21 @@ function refuseTopicReadTwice(nodes: readonly Node[], refuse: Refuse): void {
     const { topic } = node.topic;
     if (topics.has(topic)) refuse(`two sources read topic "${topic}"`, 'Read it once, and build both streams on that source.');
     topics.add(topic);
+  }
+}
+
+/** What tasks skip of a broadcast depends on how far each has read: their states would no longer be the same. */
+function refuseOutOfRangePolicies(nodes: readonly Node[], refuse: Refuse): void {
+  const broadcast = nodes.flatMap((node) => (node.kind === 'broadcast' ? chainOf(node) : []));
+  for (const node of nodes) {
+    if (node.kind !== 'source') continue;
+    const { name, onOffsetOutOfRange } = node;
+    if (!OUT_OF_RANGE_POLICIES.includes(onOffsetOutOfRange)) {
+      refuse(`onOffsetOutOfRange of "${name}" is ${show(onOffsetOutOfRange)}`, `Use one of ${OUT_OF_RANGE_POLICIES.join(', ')}.`);
+    }
+    if (onOffsetOutOfRange !== 'fail' && broadcast.includes(node)) {
+      refuse(`onOffsetOutOfRange of "${name}" is ${onOffsetOutOfRange}, and it is broadcast: tasks would skip different parts of it`, 'Leave the option out.');
+    }
   }
 }
 

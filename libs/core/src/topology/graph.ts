@@ -3,7 +3,7 @@ import type { CoFunction, KeyedCoFunction } from './co-functions.js';
 import type { Collector, KeyedBroadcastProcess, KeyedFunction, ProcessFunction } from './functions.js';
 import type { BadRecordPolicy } from './bad-records.js';
 import type { RecordView } from './record-view.js';
-import type { AlreadyPartitioned, StartPosition, Topic } from './topic.js';
+import type { AlreadyPartitioned, OutOfRangePolicy, StartPosition, Topic } from './topic.js';
 
 /**
  * The job graph: what StreamBuilder records, and what everything else reads. Nodes point to their inputs; value types are checked
@@ -36,6 +36,7 @@ export interface SourceNode extends NodeBase {
   readonly kind: 'source';
   readonly topic: Topic<unknown, unknown>;
   readonly start: StartPosition;
+  readonly onOffsetOutOfRange: OutOfRangePolicy;
 }
 
 export interface StatelessNode extends NodeBase {

@@ -322,8 +322,8 @@ export class GraphBuilder implements StreamBuilder {
   constructor(private readonly job: string) {}
 
   source<K, V>(name: string, from: Topic<K, V>, options: SourceOptions = {}): Stream<K | null, V> {
-    const { start = 'earliest', onBadRecord } = options;
-    const node = this.add((id) => ({ kind: 'source', id, name, topic: from, start, onBadRecord }));
+    const { start = 'earliest', onOffsetOutOfRange = 'fail', onBadRecord } = options;
+    const node = this.add((id) => ({ kind: 'source', id, name, topic: from, start, onOffsetOutOfRange, onBadRecord }));
     return new Stream(this, node);
   }
 

@@ -25,9 +25,21 @@ export function topic<K, V>(
 /** Where a job's first start begins to read. Later starts go on where the last commit ended. */
 export type StartPosition = 'earliest' | 'latest';
 
+/**
+ * What a job does where its position in a partition is no longer in the log: the topic's retention has passed it, or the log lost its tail.
+ *
+ * `fail` stops the job with an error that says how much is gone. `earliest` goes on at the oldest record that is there, `latest` at the end:
+ * what was skipped is said by an event. Behind a lost tail both go on at the end, for what lies before it was processed.
+ */
+export type OutOfRangePolicy = 'fail' | 'earliest' | 'latest';
+
+export const OUT_OF_RANGE_POLICIES: readonly OutOfRangePolicy[] = ['fail', 'earliest', 'latest'];
+
 export interface SourceOptions extends OperatorOptions {
   /** Default earliest. */
   readonly start?: StartPosition;
+  /** Default fail. A source that is broadcast always fails: its readers must all have read the same. */
+  readonly onOffsetOutOfRange?: OutOfRangePolicy;
 }
 
 /** Which partitioner put the records where they are: `auto` takes the one that fits the first keys seen. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { checkpointId, taskIndex } from '@weir/core';
+import { checkpointId, offset, taskIndex } from '@weir/core';
 import { RecordedLines, SteppedClock } from '../fake-jobs.spec-d.js';
 import { LoggerTelemetry } from './logger-telemetry.js';
 
@@ -121,11 +121,18 @@ describe('telemetry as lines of a log', () => {
   it('covers the remaining events: failed purges, rebuilt stores, task status; metrics are no lines', () => {
     telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
     telemetry.emit({ type: 'store-rebuild', ...task, reason: 'older than delete.retention.ms' });
+    const reset = { type: 'input-reset', ...task, source: 'readings', topic: 'in', partition: 3, from: offset(10), policy: 'earliest' } as const;
+    telemetry.emit({ ...reset, to: offset(200) });
+    telemetry.emit({ ...reset, to: offset(5) });
     telemetry.emit({ type: 'task-status', ...task, from: 'INITIALIZING', to: 'RUNNING' });
     telemetry.emit({ type: 'operator-metrics', ...task, operator: 'jump', metrics: [{ kind: 'counter', name: 'late', added: 1 }] });
     expect(recorded.lines).toEqual([
       'warn alerts task 0-3: could not delete what it has read of repartition topics, tries again later: Error: not authorized',
       "warn alerts task 0-3: rebuilds its local state from the changelog's start: older than delete.retention.ms",
+      'warn alerts task 0-3: SKIPPED OFFSETS 10 to 199 of in partition 3, up to 190 records: they are no longer in the log, goes on at 200, ' +
+        'as source readings says (onOffsetOutOfRange: earliest)',
+      'warn alerts task 0-3: LOST OFFSETS: the log of in partition 3 ends at 5, below offset 10 that was to be read: goes on there, ' +
+        'as source readings says (onOffsetOutOfRange: earliest)',
       'debug alerts task 0-3: INITIALIZING -> RUNNING',
     ]);
   });

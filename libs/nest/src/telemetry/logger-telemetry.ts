@@ -59,6 +59,8 @@ export class LoggerTelemetry implements Telemetry {
         return this.#lines.warn(`${idOf(event)}: ${event.operators.map(badRecords).join('; ')}`);
       case 'store-rebuild':
         return this.#lines.warn(`${idOf(event)}: rebuilds its local state from the changelog's start: ${oneLine(event.reason)}`);
+      case 'input-reset':
+        return this.#lines.warn(`${idOf(event)}: ${inputReset(event)}`);
       case 'restore-progress':
         return this.#restoreProgress(event);
       case 'checkpoint-failed':
@@ -102,6 +104,12 @@ export class LoggerTelemetry implements Telemetry {
 
 const idOf = (event: { readonly job: string; readonly subTopology: number; readonly task: number }): string =>
   `${event.job} task ${taskName(event)}`;
+
+function inputReset({ source, topic, partition, from, to, policy }: Extract<TelemetryEvent, { type: 'input-reset' }>): string {
+  const by = `as source ${oneLine(source)} says (onOffsetOutOfRange: ${policy})`;
+  if (to < from) return `LOST OFFSETS: the log of ${topic} partition ${partition} ends at ${to}, below offset ${from} that was to be read: goes on there, ${by}`;
+  return `SKIPPED OFFSETS ${from} to ${to - 1} of ${topic} partition ${partition}, up to ${to - from} records: they are no longer in the log, goes on at ${to}, ${by}`;
+}
 
 function badRecords({ operator, skipped, deadLettered, lastError }: BadRecordCounts): string {
   const counts = [...(skipped > 0 ? [`skipped ${skipped}`] : []), ...(deadLettered > 0 ? [`dead-lettered ${deadLettered}`] : [])];

@@ -76,6 +76,7 @@ export class OpenTelemetry implements Telemetry {
       case 'job-waiting':
       case 'job-notice':
       case 'store-rebuild':
+      case 'input-reset':
         return;
       case 'purge-failed':
         return this.#counters.purgeFailures.add(1, taskAttributes(event));

@@ -97,6 +97,11 @@ export class InMemoryCluster {
     this.#topics.delete(topic);
   }
 
+  /** Raises the number of a topic's partitions by so many. */
+  addPartitions(topic: string, partitions: number): void {
+    this.#topics.addPartitions(topic, partitions);
+  }
+
   describeTopic(topic: string): TopicDescription | undefined {
     return this.#topics.describe(topic);
   }

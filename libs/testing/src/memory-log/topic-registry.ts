@@ -45,6 +45,13 @@ export class TopicRegistry {
     for (const log of found.logs) log.wakeReaders();
   }
 
+  /** As an operator does: the topic stays the same one. */
+  addPartitions(topic: string, partitions: number): void {
+    const found = this.get('add partitions to', topic);
+    const added = Array.from({ length: partitions }, (_, i) => new PartitionLog(topic, found.logs.length + i, found.id));
+    this.#topics.set(topic, { ...found, logs: [...found.logs, ...added] });
+  }
+
   names(): readonly string[] {
     return [...this.#topics.keys()].sort();
   }
