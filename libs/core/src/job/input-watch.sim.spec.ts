@@ -24,8 +24,10 @@ describe('partitions added to an input', () => {
     await rig.finish();
     await rig.driver.stop();
     rig.driver.cluster.addPartitions('readings', 2);
+    const before = rig.driver.clock.monotonic();
     rig.driver.recoverWithoutWaiting();
     expect(await rig.driver.ended()).toMatchObject(CHANGED);
+    expect(rig.driver.clock.monotonic() - before).toBeLessThan(INPUT_CHECK_MS);
   });
 
   it('are met by a task that starts again meanwhile', async () => {
