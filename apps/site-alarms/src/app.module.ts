@@ -15,6 +15,7 @@ export class AppModule {
       state: stateBackend(settings),
       parallelism: settings.parallelism,
       group: settings.group,
+      advertisedUrl: settings.advertisedUrl,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });
@@ -31,8 +32,8 @@ function stateBackend({ stateBackend: kind, stateDir, snapshotDir }: ServiceSett
     case 'rocksdb':
       return rocksdb({ dir: stateDir });
     case 'filesystem':
-      return filesystem({ dir: snapshotDir });
+      return filesystem({ dir: snapshotDir, instanceDir: stateDir });
     case 'memory':
-      return memory();
+      return memory({ instanceDir: stateDir });
   }
 }

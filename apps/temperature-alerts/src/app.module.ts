@@ -17,6 +17,7 @@ export class AppModule {
       parallelism: settings.parallelism,
       badRecords: settings.badRecords,
       group: settings.group,
+      advertisedUrl: settings.advertisedUrl,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });
@@ -33,8 +34,8 @@ function stateBackend({ stateBackend: kind, stateDir, snapshotDir }: ServiceSett
     case 'rocksdb':
       return rocksdb({ dir: stateDir });
     case 'filesystem':
-      return filesystem({ dir: snapshotDir });
+      return filesystem({ dir: snapshotDir, instanceDir: stateDir });
     case 'memory':
-      return memory();
+      return memory({ instanceDir: stateDir });
   }
 }

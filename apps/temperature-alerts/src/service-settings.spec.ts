@@ -18,6 +18,8 @@ describe('the settings of the service', () => {
       checkpointIntervalMs: 500,
       checkpointMode: 'EXACTLY_ONCE',
       parallelism: undefined,
+      group: { instanceId: undefined, sessionTimeout: 10_000 },
+      advertisedUrl: undefined,
       logLevels: ['fatal', 'error', 'warn', 'log'],
       badRecords: 'fail',
       alerts: { inputTopic: 'sensor-readings', outputTopic: 'temperature-alerts', inputPartitioner: 'auto', threshold: 10 },
@@ -49,6 +51,14 @@ describe('the settings of the service', () => {
     expect(settingsFrom({ KAFKA_BROKERS, STATE_DIR: '/s', SNAPSHOT_DIR: '/mnt/snapshots' })).toMatchObject({ stateDir: resolve('/s'), snapshotDir: resolve('/mnt/snapshots') });
   });
 
+  it('share the tasks with other replicas under the name beside the state, unless told otherwise', () => {
+    const of = (variables: Record<string, string>): unknown => settingsFrom({ KAFKA_BROKERS, ...variables }).group;
+    expect(of({ REPLICAS: 'one', INSTANCE_ID: 'a' })).toBe('none');
+    expect(of({ REPLICAS: 'shared', INSTANCE_ID: 'alerts-0', SESSION_TIMEOUT_MS: '6000' })).toEqual({ instanceId: 'alerts-0', sessionTimeout: 6_000 });
+    expect([of({ INSTANCE_ID: 'none' }), of({ INSTANCE_ID: '' })]).toEqual(Array(2).fill({ instanceId: 'none', sessionTimeout: 10_000 }));
+    expect(settingsFrom({ KAFKA_BROKERS, ADVERTISED_URL: 'http://alerts-0.alerts:8081' })).toMatchObject({ advertisedUrl: 'http://alerts-0.alerts:8081' });
+  });
+
   it('say what becomes of bad records', () => {
     expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'skip' })).toMatchObject({ badRecords: 'skip' });
     expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'dead' })).toMatchObject({ badRecords: { deadLetter: 'dead' } });
@@ -57,6 +67,9 @@ describe('the settings of the service', () => {
   it.each([
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
+    [{ REPLICAS: '3' }, 'REPLICAS is "3"; allowed: shared, one.'],
+    [{ INSTANCE_ID: 'a b' }, 'INSTANCE_ID is "a b"; allowed: 1 to 200 letters'],
+    [{ ADVERTISED_URL: 'alerts-0:8081' }, 'ADVERTISED_URL is "alerts-0:8081"; allowed: a URL'],
     [{ STATE_BACKEND: 'disk' }, 'STATE_BACKEND is "disk"; allowed: rocksdb, filesystem, memory.'],
     [{ CHECKPOINT_MODE: 'exactly' }, 'CHECKPOINT_MODE is "exactly"; allowed: EXACTLY_ONCE, AT_LEAST_ONCE.'],
     [{ INPUT_PARTITIONER: 'md5' }, 'INPUT_PARTITIONER is "md5"; allowed: auto, murmur2, crc32.'],

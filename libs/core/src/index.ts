@@ -9,6 +9,7 @@ export * from './ports/clock.js';
 export * from './ports/log.js';
 export * from './ports/membership.js';
 export * from './ports/snapshot-store.js';
+export * from './ports/instance-ids.js';
 export * from './ports/state-backend.js';
 export * from './ports/telemetry.js';
 export * from './codec/codec.js';

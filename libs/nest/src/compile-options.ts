@@ -38,6 +38,7 @@ const OWN_NAMES = Object.keys({
   autoStart: true,
   exitOnFailure: true,
   handlers: true,
+  advertisedUrl: true,
   http: true,
 } satisfies Record<Exclude<keyof StreamModuleOptions, Exclude<keyof JobSettings, 'state'>>, true>);
 
@@ -68,6 +69,7 @@ export function compileOptions(options: StreamModuleOptions): CompiledStreamOpti
     autoStart: trueOrFalse('autoStart', options.autoStart ?? true),
     exitCodeOnFailure: compileExitCode(options.exitOnFailure),
     handlers: compileHandlers(options.handlers),
+    advertisedUrl: compileUrl(options.advertisedUrl),
     http: compileHttp(options.http),
   });
 }
@@ -166,6 +168,11 @@ function compileExitCode(value: boolean | number | undefined): number | undefine
   if (value === undefined || value === false) return undefined;
   if (value === true) return 1;
   return integer('exitOnFailure', value, 1, 255, 'true, false or an exit code');
+}
+
+function compileUrl(value: string | undefined): string | undefined {
+  if (value === undefined || (typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value))) return value;
+  throw nestErrors.optionWrong({ option: 'advertisedUrl', expected: 'a URL with http or https', actual: describeValue(value) });
 }
 
 function integer(option: string, value: unknown, min: number, max: number, unit: string): number {

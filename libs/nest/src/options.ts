@@ -25,6 +25,11 @@ export interface StreamModuleOptions extends Omit<JobSettings, 'state'> {
   readonly exitOnFailure?: boolean | number | undefined;
   /** The job that runs the handlers of StreamTransport (@StreamHandler). */
   readonly handlers?: StreamHandlersOptions | undefined;
+  /**
+   * Where others reach this process by HTTP, e.g. `http://weir-0.weir:8081`: what the overview of a job says of this replica. Default: what
+   * the application listens on, named by its host where that is every address.
+   */
+  readonly advertisedUrl?: string | undefined;
   /** HTTP routes, or false for none. Default: under `/`, beyond loopback without the job overview. */
   readonly http?: StreamHttpOptions | false | undefined;
 }
@@ -83,6 +88,7 @@ export interface CompiledStreamOptions {
   /** Ends the process when a job has failed; undefined lets it live on. */
   readonly exitCodeOnFailure: number | undefined;
   readonly handlers: CompiledHandlers;
+  readonly advertisedUrl: string | undefined;
   /** Undefined when there are no routes. */
   readonly http: CompiledHttp | undefined;
 }

@@ -18,12 +18,15 @@ export interface ServiceSettings {
   readonly checkpointIntervalMs: number;
   readonly checkpointMode: CheckpointingMode;
   readonly parallelism: number | undefined;
-  /** Undefined: the process runs every task by itself. */
-  readonly group: GroupSettings | undefined;
+  /** 'none': the process runs every task by itself. */
+  readonly group: GroupSettings | 'none';
+  /** Where others reach the service by HTTP; undefined: where it listens. */
+  readonly advertisedUrl: string | undefined;
   /** Of Nest's logger. */
   readonly logLevels: readonly LogLevel[];
 }
 
+const INSTANCE_ID = /^[A-Za-z0-9._-]{1,200}$/;
 const LOG_LEVELS = ['error', 'warn', 'log', 'debug'] as const satisfies readonly LogLevel[];
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -60,13 +63,25 @@ export class ServiceEnvironment {
       checkpointMode: this.oneOf('CHECKPOINT_MODE', CHECKPOINTING_MODES),
       parallelism: this.read('PARALLELISM') === undefined ? undefined : this.whole('PARALLELISM', 0, 1, 32_768),
       group: this.#group(),
+      advertisedUrl: this.#advertisedUrl(),
       logLevels: this.#logLevels(),
     };
   }
 
-  #group(): GroupSettings | undefined {
-    if (this.oneOf('REPLICAS', ['one', 'shared']) === 'one') return undefined;
-    return { instanceId: this.read('INSTANCE_ID'), sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000) };
+  #group(): GroupSettings | 'none' {
+    if (this.oneOf('REPLICAS', ['shared', 'one']) === 'one') return 'none';
+    // Set to nothing it says the same as none: such a process has no name to come back under.
+    const instanceId = this.variables['INSTANCE_ID'] === '' ? 'none' : this.read('INSTANCE_ID');
+    if (instanceId !== undefined && !INSTANCE_ID.test(instanceId)) {
+      throw new SettingError('INSTANCE_ID', instanceId, '1 to 200 letters, digits, ".", "_" and "-", or none');
+    }
+    return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000) };
+  }
+
+  #advertisedUrl(): string | undefined {
+    const value = this.read('ADVERTISED_URL');
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value))) return value;
+    throw new SettingError('ADVERTISED_URL', value, 'a URL with http or https, e.g. http://weir-0.weir:8081');
   }
 
   /** The first of `allowed` where nothing is set. @param later what is planned, with when, to be said to those who ask for it */

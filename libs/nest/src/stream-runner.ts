@@ -1,6 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Server as TlsServer } from 'node:tls';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { isTerminal, isWeirError } from '@weir/core';
 import type { CreateJob, Job, JobOutcome, JobOverview, JobPorts, JobSettings, Telemetry } from '@weir/core';
 import { jobSettings } from './compile-options.js';
@@ -8,6 +9,7 @@ import { causeChain } from './error-text.js';
 import { nestErrors } from './errors.js';
 import { HandlerExplorer } from './handlers/handler-explorer.js';
 import { HandlerJob } from './handlers/handler-job.js';
+import { listeningUrl, type ListeningServer } from './http/listening-url.js';
 import { InjectionScope } from './inject.js';
 import { JobExplorer } from './job-explorer.js';
 import type { FoundJob } from './job-explorer.js';
@@ -74,6 +76,7 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     handlers: HandlerExplorer,
     moduleRef: ModuleRef,
     feed: JobStatusFeed,
+    @Optional() adapters?: HttpAdapterHost,
   ) {
     this.#options = options;
     this.#createJob = createJob;
@@ -82,11 +85,12 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     this.#explorer = explorer;
     this.#handlers = handlers;
     this.#moduleRef = moduleRef;
-    const { log, state, clock } = options;
+    const { log, state, clock, advertisedUrl } = options;
     feed.timedBy(() => clock.wall());
     const own = guarded(options.telemetry, lines);
     const telemetry = combineTelemetry(new LoggerTelemetry(lines, clock), new OpenTelemetry(clock), feed, own);
-    this.#ports = Object.freeze({ log, state, clock, telemetry });
+    const url = (): string | undefined => advertisedUrl ?? urlOf(adapters);
+    this.#ports = Object.freeze({ log, state, clock, telemetry, url });
   }
 
   /** The jobs of the application; none before they were prepared. */
@@ -232,6 +236,11 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
     await this.stop();
     this.#host.exit(exitCodeOnFailure);
   }
+}
+
+function urlOf(adapters: HttpAdapterHost | undefined): string | undefined {
+  const server = adapters?.httpAdapter?.getHttpServer() as ListeningServer | undefined;
+  return typeof server?.address === 'function' ? listeningUrl(server, server instanceof TlsServer) : undefined;
 }
 
 /** The user's own telemetry: that it throws is said once, instead of passing unseen. */

@@ -3,6 +3,7 @@
 //
 //   node child.mjs <build dir> write <state dir>    applies batch after batch, for ever; prints the offset of each once it is applied
 //   node child.mjs <build dir> hold <state dir>     opens the store, prints "held", and keeps it until stdin ends
+//   node child.mjs <build dir> name <state dir>     prints the name that the process goes by, and keeps it until stdin ends
 //   node child.mjs <build dir> fill <state dir> <batches>    applies batches of 5,000 rows of 100 bytes; prints the growth of its memory
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +20,7 @@ const SCOPE = { applicationId: 'app', incarnation: 0, subTopology: 0, task: 0 };
 const backend = await storage.rocksdb({ dir: stateDir, memoryBudgetBytes: 16 * 1024 * 1024, lockTimeoutMs: 10_000 }).open(1);
 const store = await backend.open(SCOPE);
 
-const acts = { write, hold, fill };
+const acts = { write, hold, name, fill };
 await acts[act]();
 
 /** Batch n: 20 of 499 keys get the value n, and one key is deleted; see `contentAt` in the spec. */
@@ -41,6 +42,14 @@ async function write() {
 async function hold() {
   writeSync(1, 'held\n');
   for await (const _ of process.stdin) continue;
+  await backend.close();
+}
+
+async function name() {
+  const { instanceId, close } = await storage.rocksdb({ dir: stateDir }).instances.take('app');
+  writeSync(1, `${instanceId}\n`);
+  for await (const _ of process.stdin) continue;
+  await close();
   await backend.close();
 }
 

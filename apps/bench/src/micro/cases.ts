@@ -90,7 +90,7 @@ async function engine(sensors: number, intervalMs: number): Promise<number> {
   return spent / (ROWS * rounds);
 
   async function start(input: ReplayInput): Promise<void> {
-    const settings = { applicationId: APPLICATION_ID, parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries: EVERY_KEY } };
+    const settings = { applicationId: APPLICATION_ID, group: 'none', parallelism: 1, checkpointing: { interval: intervalMs }, state: { cacheEntries: EVERY_KEY } } as const;
     const ports = { log: new ReplayLog({ inputs: { in: input }, partitions: 1 }).factory, state: nowhere, clock, telemetry: silentTelemetry };
     createJob('temperature-alerts', await temperatureJob('in', 'out'), settings, ports).start();
   }

@@ -17,7 +17,7 @@ export class PhasedJob {
     this.#log = new ReplayLog(replay);
     const ports = { log: this.#log.factory, state, clock: this.#clock, telemetry: this.#meter.telemetry };
     // A failure is to end the run.
-    this.#job = createJob('measured', definition, { ...settings, restartStrategy: { type: 'none' } }, ports);
+    this.#job = createJob('measured', definition, { ...settings, group: 'none', restartStrategy: { type: 'none' } }, ports);
   }
 
   get phases(): readonly MeasuredPhase[] {

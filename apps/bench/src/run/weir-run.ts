@@ -61,7 +61,7 @@ export async function runWeirIdle(spec: RunSpec, seconds: number): Promise<IdleR
 
 async function makeJob(spec: RunSpec, log: LogFactory, telemetry: Telemetry): Promise<Job> {
   const { applicationId, parallelism, intervalMs, cacheEntries } = spec;
-  const settings = { applicationId, parallelism, checkpointing: { interval: intervalMs }, state: { cacheEntries } };
+  const settings = { applicationId, group: 'none', parallelism, checkpointing: { interval: intervalMs }, state: { cacheEntries } } as const;
   const definition = await temperatureJob(spec.input, spec.output);
   return createJob('temperature-alerts', definition, settings, { log, state: backendOf(spec), clock: clockOf(globalThis), telemetry });
 }

@@ -91,7 +91,7 @@ export class StatesOnKafka {
         },
       }),
     );
-    const settings = { applicationId: this.#name, checkpointing: { interval: 50 }, restartStrategy: { type: 'none' }, state: { cacheEntries: 3 } } as const;
+    const settings = { applicationId: this.#name, group: 'none', checkpointing: { interval: 50 }, restartStrategy: { type: 'none' }, state: { cacheEntries: 3 } } as const;
     const job = createJob('states', statesJob(TTL_MS, this.#topics), settings, { log, state: this.harness.factory, clock, telemetry: new RecordingTelemetry() });
     const running = { job, ended: job.ended, hasEnded: false, die: () => die() };
     void job.ended.then(() => (running.hasEnded = true));

@@ -73,7 +73,7 @@ export interface RunReport {
 const STUCK_MS = 30_000;
 const POLL_MS = 200;
 const MEAN_RUN_MS = 1_000;
-/** Of replicas: brokers that the rig runs on must allow it. */
+/** Of services: brokers that the rig runs on must allow it. */
 const SESSION_MS = 1_500;
 const COMPANIONS = 2;
 
@@ -327,7 +327,9 @@ function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applic
     APPLICATION_ID: applicationId,
     ...topics,
     STATE_BACKEND: variant === 'memory' || variant === 'filesystem' ? variant : 'rocksdb',
-    ...(variant === 'replicas' ? { REPLICAS: 'shared', SESSION_TIMEOUT_MS: String(SESSION_MS) } : {}),
+    SESSION_TIMEOUT_MS: String(SESSION_MS),
+    // Rivals, and most sabotages, are about what keeps two processes apart that know of no group.
+    ...(variant === 'zombie' || sabotage !== undefined ? { REPLICAS: 'one' } : {}),
     ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
   };
 }

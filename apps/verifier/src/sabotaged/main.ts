@@ -48,6 +48,7 @@ async function main(): Promise<void> {
   const settings = service.settings.settingsFrom(process.env);
   const stream = StreamModule.forRoot({
     applicationId: settings.applicationId,
+    group: settings.group,
     parallelism: settings.parallelism,
     checkpointing: { interval: settings.checkpointIntervalMs },
     exitOnFailure: true,

@@ -4,18 +4,20 @@ import type { AssignableMember, TaskCopy } from './assign-tasks.js';
  * What a replica tells the leader each time it joins: the data of `GroupOptions.describe`.
  *
  * version 1: JSON in UTF-8, fields as below; copies as pairs of task and lag. Once a rebalance, and readable with Kafka's tools. Fields
- * that are not known are passed over, so that a version may add some.
+ * that are not known are passed over, so that a version may add some. Added to version 1 since: `join`, which nobody reads.
  */
 export interface MemberReport extends Omit<AssignableMember, 'memberId'> {
+  /** Number of the join that it is said with: a group agrees anew only for a member that says something else than before. */
+  readonly join?: number;
   /** Where other replicas reach this one by HTTP; undefined if it serves none. */
   readonly url: string | undefined;
 }
 
 export const MEMBER_REPORT_VERSION = 1;
 
-export function encodeMemberReport({ replica, url, running, leaving, awaiting, copies }: MemberReport): Buffer {
+export function encodeMemberReport({ replica, join, url, running, leaving, awaiting, copies }: MemberReport): Buffer {
   const pairs = copies.map(({ task, lag }) => [task, lag]);
-  return Buffer.from(JSON.stringify({ version: MEMBER_REPORT_VERSION, replica, url, running, leaving, awaiting, copies: pairs }), 'utf8');
+  return Buffer.from(JSON.stringify({ version: MEMBER_REPORT_VERSION, replica, join, url, running, leaving, awaiting, copies: pairs }), 'utf8');
 }
 
 /** @returns the report, or in words why there is none: one member that cannot be understood must not keep the others from their work */

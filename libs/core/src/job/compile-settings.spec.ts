@@ -32,15 +32,24 @@ describe('settings that are left out', () => {
       state: { cacheEntries: 100_000 },
       internalTopics: { maxMessageBytes: 8_388_608 },
       badRecords: 'fail',
+      group: { instanceId: undefined, sessionTimeout: 10_000, heartbeatInterval: 300, rebalanceTimeout: 30_000, handoverTimeout: 15_000 },
       replicationFactor: -1,
     });
   });
 
   it('have them also where they are undefined, in every group', () => {
-    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, badRecords: undefined, replicationFactor: undefined };
+    const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, badRecords: undefined, group: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined } };
+    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined }, group: { instanceId: undefined, sessionTimeout: undefined, heartbeatInterval: undefined, rebalanceTimeout: undefined, handoverTimeout: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
+  });
+
+  it('share tasks unless told not to, and send three signs of life a session at the least', () => {
+    expect(compile({ group: 'none' }).group).toBeUndefined();
+    expect(compile({ group: { sessionTimeout: 600_000, heartbeatInterval: 300_000 } }).group).toMatchObject({ heartbeatInterval: 200_000 });
+    expect(compile({ group: { instanceId: 'none' } }).group).toMatchObject({ instanceId: 'none' });
+    const thrown = thrownBy(() => compile({ group: 'one' }));
+    expect([thrown.code, thrown.message]).toEqual(['SETTING_INVALID', expect.stringContaining('\'none\'')]);
   });
 
   it.each<readonly [RestartStrategySettings, object]>([

@@ -28,8 +28,10 @@ export interface CompiledSettings {
 }
 
 export interface CompiledGroup {
+  /** Undefined: the one that is kept beside the state. `none`: a dynamic member. */
   readonly instanceId: string | undefined;
   readonly sessionTimeout: number;
+  readonly heartbeatInterval: number;
   readonly rebalanceTimeout: number;
   readonly handoverTimeout: number;
 }
@@ -76,7 +78,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
     internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
     badRecords: compileBadRecords(settings.badRecords),
-    group: settings.group === undefined ? undefined : compileGroup(settings.group),
+    group: settings.group === 'none' ? undefined : compileGroup(settings.group === undefined ? {} : settings.group),
     replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
   });
 }
@@ -88,14 +90,17 @@ function compileBadRecords(given: unknown): BadRecordPolicy {
 }
 
 function compileGroup(given: GroupSettings): CompiledGroup {
-  refuseUnknown('group.', given, ['instanceId', 'sessionTimeout', 'rebalanceTimeout', 'handoverTimeout']);
+  if (!isGroup(given)) throw errors.settingInvalid({ setting: 'group', value: given, allowed: 'an object, or \'none\' for a process that shares with nobody' });
+  refuseUnknown('group.', given, ['instanceId', 'sessionTimeout', 'heartbeatInterval', 'rebalanceTimeout', 'handoverTimeout']);
   const { instanceId } = given;
   if (instanceId !== undefined && (typeof instanceId !== 'string' || !INSTANCE_ID.test(instanceId))) {
     throw errors.settingInvalid({ setting: 'group.instanceId', value: instanceId, allowed: '1 to 200 letters, digits, ".", "_" and "-"' });
   }
+  const sessionTimeout = whole('group.sessionTimeout', given.sessionTimeout, 10_000, 1_000, 1_800_000);
   return {
     instanceId,
-    sessionTimeout: whole('group.sessionTimeout', given.sessionTimeout, 10_000, 1_000, 1_800_000),
+    sessionTimeout,
+    heartbeatInterval: Math.min(whole('group.heartbeatInterval', given.heartbeatInterval, 300, 50, 600_000), Math.floor(sessionTimeout / 3)),
     rebalanceTimeout: whole('group.rebalanceTimeout', given.rebalanceTimeout, 30_000, 1_000, 1_800_000),
     handoverTimeout: whole('group.handoverTimeout', given.handoverTimeout, 15_000, 1_000, 600_000),
   };

@@ -46,7 +46,7 @@ class Rig {
     this.job = createJob(
       'alerts',
       definition,
-      { applicationId: 'app', restartStrategy: { type: 'fixed-delay', attempts: 100, delay: DELAY_MS }, ...settings },
+      { applicationId: 'app', group: 'none', restartStrategy: { type: 'fixed-delay', attempts: 100, delay: DELAY_MS }, ...settings },
       {
         clock: this.clock,
         telemetry: this.telemetry,

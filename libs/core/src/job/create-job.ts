@@ -2,6 +2,7 @@ import type { EndedRound } from '../control/control-record.js';
 import { errors } from '../errors/errors.js';
 import { incarnation } from '../model/brands.js';
 import type { Log, TopicDescription } from '../ports/log.js';
+import type { TakenInstance } from '../ports/instance-ids.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import { Signal } from '../model/signal.js';
 import type { TaskStatus } from '../task/task-status.js';
@@ -22,9 +23,10 @@ import { Replica, type ReplicaParts } from './replica.js';
 /**
  * A job in one process: from its definition to its end. It owns the order of things, and leaves each thing to its room:
  *
- *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> run the replica
+ *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> take an instance id
+ *           -> run the replica
  *   while running: the replica runs tasks and takes part in rounds (replica.ts)
- *   stop:   the replica takes its last commits and ends -> backend -> log
+ *   stop:   the replica takes its last commits and ends -> backend -> log -> instance id
  */
 export const createJob: CreateJob = (name, definition, settings, ports) => {
   const compiled = compileSettings(settings);
@@ -52,6 +54,7 @@ class StreamJob implements Job {
   #failure: Error | undefined;
   #log: Log | undefined;
   #backend: StateBackend | undefined;
+  #instance: TakenInstance | undefined;
   #replica: Replica | undefined;
   #watch: InputWatch | undefined;
   #checkpoints: Omit<CheckpointOverview, 'history'> = { completed: 0, failed: 0, latest: undefined };
@@ -140,10 +143,20 @@ class StreamJob implements Job {
     this.#sayIfOff();
     this.#backend = await ports.state.open(plans.length);
     await untilReached(topics, async () => {
-      this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, plans, log, backend: this.#backend! });
+      const instanceId = await this.#instanceId();
+      this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, instanceId, plans, log, backend: this.#backend! });
     });
     this.#watch = new InputWatch(plans, log, ports.clock, (error) => this.#onFailure(undefined, error));
     this.#onTaskStatus('RUNNING'); // they may be faster
+  }
+
+  /** Under which name it takes part in the group; undefined where there is none, and without a group. */
+  async #instanceId(): Promise<string | undefined> {
+    const { group, applicationId } = this.settings;
+    if (group === undefined || group.instanceId === 'none') return undefined;
+    if (group.instanceId !== undefined) return group.instanceId;
+    this.#instance ??= await this.ports.state.instances?.take(applicationId);
+    return this.#instance?.instanceId;
   }
 
   #sayIfOff(): void {
@@ -197,7 +210,7 @@ class StreamJob implements Job {
   /** The first error, if closing fails. */
   async #closeAdapters(): Promise<Error | undefined> {
     let first: Error | undefined;
-    for (const adapter of [this.#backend, this.#log]) {
+    for (const adapter of [this.#backend, this.#log, this.#instance]) {
       try {
         await adapter?.close();
       } catch (thrown) {

@@ -26,12 +26,19 @@ import type { CompiledGroup } from './compile-settings.js';
  *       before anything else is done.
  *   S2. Before a task's transactional id is claimed, the group has confirmed that this replica is in it and has the task (I3): a zombie
  *       learns of its loss first, and cannot fence the rightful owner.
+ *   S3. A static member that is back finds the share of its former process: it runs those tasks at once, for the group gave them to its name,
+ *       and has the group agree anew, so that the others know the process that runs them, and what its predecessor was about to close is
+ *       waited for no longer. Until then nobody leads if its predecessor did.
  */
 export interface SeatHost {
   readonly log: Log;
   readonly clock: Clock;
   readonly groupId: string;
   readonly settings: CompiledGroup;
+  /** Makes the member static; undefined: a dynamic one. */
+  readonly instanceId: string | undefined;
+  /** Where it is reached by HTTP, as far as is known now. */
+  url(): string | undefined;
   /** Name of this process. */
   readonly replica: string;
   readonly incarnation: Incarnation;
@@ -60,17 +67,19 @@ export class GroupSeat implements MembershipSource {
   readonly #permits = new Set<CommitPermit>();
   #cancelOverdue: Cancel | undefined;
   #isSettled = false;
+  #joins = 0;
   #isLeaving = false;
 
   constructor(private readonly host: SeatHost) {
-    const { log, groupId, settings, topics, replica, subTopologies } = host;
+    const { log, groupId, settings, instanceId, topics, replica, subTopologies } = host;
     this.#member = log.joinGroup({
       groupId,
-      ...(settings.instanceId === undefined ? {} : { instanceId: settings.instanceId }),
+      ...(instanceId === undefined ? {} : { instanceId }),
       sessionTimeoutMs: settings.sessionTimeout,
+      heartbeatMs: settings.heartbeatInterval,
       rebalanceTimeoutMs: settings.rebalanceTimeout,
       topics,
-      describe: () => encodeMemberReport({ replica, url: undefined, copies: [], ...reportOf(this.#duties) }),
+      describe: () => encodeMemberReport({ replica, join: ++this.#joins, url: host.url(), copies: [], ...reportOf(this.#duties) }),
       assign: (members) => planGeneration(members, { subTopologies, standbys: 0, leader: replica, partitionsOf: (task) => host.partitionsOf(task) }),
       onChange: (state) => this.#onChange(state),
     });
@@ -79,6 +88,11 @@ export class GroupSeat implements MembershipSource {
   /** Whether the group has told this replica its tasks, and it waits for none of them. */
   get isSettled(): boolean {
     return this.#isSettled && this.#duties.awaiting.size === 0;
+  }
+
+  /** Name by which the group knows this process; undefined while it does not. */
+  get memberId(): string | undefined {
+    return this.#member.membership?.memberId;
   }
 
   get membership(): GroupMembership {
@@ -151,6 +165,8 @@ export class GroupSeat implements MembershipSource {
     this.#isSettled = true;
     this.#take(obey(this.#duties, orders, this.host.clock.monotonic()));
     this.host.onOrders(orders);
+    const { replica } = this.host;
+    if (orders.refused === undefined && !orders.replicas.some((one) => one.replica === replica)) this.#member.rejoin(); // S3
   }
 
   /** S1. */

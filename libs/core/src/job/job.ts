@@ -12,6 +12,8 @@ export interface JobPorts {
   readonly state: StateBackendFactory;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Where other replicas, and people, reach this process by HTTP: as known when it is asked, undefined where it serves none. */
+  readonly url?: (() => string | undefined) | undefined;
 }
 
 /** How a job ended. */

@@ -34,14 +34,15 @@ export class ReplicaSet {
     this.random = new SeededRandom(seed).fork(31);
   }
 
-  static async start(work: Work, count: number, seed: number): Promise<ReplicaSet> {
+  /** @param named whether each replica has an instance id, under which it comes back */
+  static async start(work: Work, count: number, seed: number, named = false): Promise<ReplicaSet> {
     const clock = new ManualClock({ seed });
     const cluster = new InMemoryCluster({ ...LIFELIKE, clock, seed });
     const replicas = new ReplicaSet(work, clock, cluster, seed);
     const { definition, outputs } = work;
     for (let i = 0; i < count; i++) {
       const topics = i === 0 ? work.topics : {};
-      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { topics, outputs, clock, cluster, settings: SETTINGS }));
+      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { topics, outputs, clock, cluster, settings: named ? { ...SETTINGS, group: { ...SETTINGS.group, instanceId: `replica-${i}` } } : SETTINGS }));
     }
     await replicas.untilShared(count);
     return replicas;

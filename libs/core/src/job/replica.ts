@@ -42,6 +42,10 @@ import { TaskSlots } from './task-slots.js';
  */
 export interface ReplicaParts {
   readonly settings: CompiledSettings;
+  /** Under which it takes part in the group; undefined: as a dynamic member. */
+  readonly instanceId: string | undefined;
+  /** Where it is reached by HTTP. */
+  readonly url?: (() => string | undefined) | undefined;
   readonly plans: readonly TaskPlan[];
   readonly log: Log;
   readonly backend: StateBackend;
@@ -71,6 +75,8 @@ export class Replica {
   #seat: GroupSeat | undefined;
   /** Which replica has each task of the job. */
   #owners = new Map<string, string | undefined>();
+  /** Its tasks, as they were said last. */
+  #said: string | undefined;
 
   private constructor(
     private readonly parts: ReplicaParts,
@@ -167,6 +173,8 @@ export class Replica {
       clock,
       groupId: groupId(applicationId),
       settings: group,
+      instanceId: this.parts.instanceId,
+      url: () => this.parts.url?.(),
       replica: this.#id,
       incarnation: FIRST_LIFE,
       subTopologies: bySubTopology(plans),
@@ -188,7 +196,17 @@ export class Replica {
     if (replicas.some(({ replica, isLeader }) => isLeader && replica === this.#id)) this.#coordinator.lead();
     else this.#coordinator.resign();
     this.#coordinator.onChange();
+    if (orders !== undefined) this.#sayTasks(orders.run);
     this.parts.onAssigned();
+  }
+
+  #sayTasks(run: readonly string[]): void {
+    const { instanceId, telemetry, plans } = this.parts;
+    const tasks = run.length === 0 ? 'no task' : `task${run.length === 1 ? '' : 's'} ${run.join(', ')}`;
+    if (this.#said === tasks) return;
+    this.#said = tasks;
+    const names = [...(instanceId === undefined ? [] : [`instance ${instanceId}`]), `member ${this.#seat?.memberId ?? 'unknown'}`];
+    telemetry.emit({ type: 'job-notice', job: plans[0]!.job, message: `replica ${this.#id} (${names.join(', ')}) has ${tasks} of ${this.#slots.names.length}` });
   }
 
   #taskHost(): TaskHost {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type JobTestDriver, SeededRandom } from '@weir/testing';
+import { JobTestDriver, SeededRandom } from '@weir/testing';
 import { utf8 } from '../codec/primitives.js';
 import { ReplicaSet, SESSION_MS, type Work } from './replica-set.spec-d.js';
 import { ALERTS, type Alert, LAST, PARTITIONS, READINGS, sensorJob } from './sensor-rig.spec-d.js';
@@ -116,15 +116,47 @@ describe('several replicas', () => {
     await replicas.finish();
   });
 
+  it.each([0, 1, 2])('are known by their instance ids: replica %i, killed, is back at its tasks before its session ends', async (victim) => {
+    replicas = await ReplicaSet.start(new Alerts(4), 3, 4, true);
+    const { clock, drivers } = replicas;
+    const had = replicas.running;
+    const before = clock.monotonic();
+    replicas.pipe(50);
+    await drivers[victim]!.crash();
+    drivers[victim]!.recoverWithoutWaiting();
+    await clock.waitUntil(() => drivers[victim]!.job.isReady());
+    await replicas.untilShared(3);
+    expect(clock.monotonic() - before).toBeLessThan(SESSION_MS);
+    expect(replicas.running).toEqual(had);
+    // Rounds go on: whoever leads knows the process that has come, and one that led leads again.
+    const { completed } = drivers[victim]!.overview().checkpoints;
+    await clock.waitUntil(() => drivers[victim]!.overview().checkpoints.completed > completed + 2, 5_000);
+    replicas.pipe(50);
+    await replicas.finish();
+  });
+
+  it('of one instance id fence each other: the older one fails, and says why', async () => {
+    replicas = await ReplicaSet.start(new Alerts(5), 1, 5, true);
+    const { clock, cluster, work, drivers } = replicas;
+    const settings = { group: { sessionTimeout: SESSION_MS, instanceId: 'replica-0' } };
+    const second = JobTestDriver.startWithoutWaiting(work.definition, { topics: {}, outputs: work.outputs, clock, cluster, settings });
+    drivers.push(second);
+    await clock.waitUntil(() => drivers[0]!.overview().status === 'FAILED' && second.job.isReady());
+    expect(drivers[0]!.overview().reason).toContain('INSTANCE_ID_TAKEN');
+    replicas.pipe(50);
+    await clock.advance(2_000);
+    work.verify(second);
+  });
+
   it.each([1, 2, 3, 4, 5, 6])('lose and repeat nothing when they are killed, stopped and started at random: seed %i', async (seed) => {
-    replicas = await ReplicaSet.start(new Alerts(seed), 3, seed);
+    replicas = await ReplicaSet.start(new Alerts(seed), 3, seed, seed % 2 === 0);
     for (let round = 0; round < 8; round++) await replicas.disturb();
     await replicas.finish();
     await replicas.untilShared(3);
   });
 
   it.each([1, 2, 3, 4])('lose and repeat nothing in a job of two stages: seed %i', async (seed) => {
-    replicas = await ReplicaSet.start(new Counts(seed), 3, seed);
+    replicas = await ReplicaSet.start(new Counts(seed), 3, seed, seed % 2 === 0);
     for (let round = 0; round < 6; round++) await replicas.disturb();
     await replicas.finish();
     await replicas.untilShared(3);

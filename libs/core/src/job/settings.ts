@@ -21,10 +21,10 @@ export interface JobSettings {
   /** What becomes of records that an operator cannot process, where the operator does not say. Default `fail`. */
   readonly badRecords?: BadRecordPolicy | undefined;
   /**
-   * Shares the tasks with the other replicas of this application: processes with the same applicationId, job and settings. Left out, the
-   * process runs every task by itself, and must be the only one.
+   * How the tasks are shared with the other replicas of this application: processes with the same applicationId, job and settings. 'none':
+   * not at all; the process runs every task by itself, and must be the only one. Default: shared, with the defaults of GroupSettings.
    */
-  readonly group?: GroupSettings | undefined;
+  readonly group?: GroupSettings | 'none' | undefined;
   /** Replication factor of internal topics. Default -1: the broker's. */
   readonly replicationFactor?: number | undefined;
 }
@@ -33,11 +33,17 @@ export interface JobSettings {
 export interface GroupSettings {
   /**
    * Makes the replica a static member of the group (Kafka's `group.instance.id`): a process that comes back under this id within the session
-   * timeout finds its tasks untouched. One process at a time. Default: none.
+   * timeout finds its tasks untouched. One process at a time: a second one ends the first. 'none': a member without such an id, which nobody
+   * comes back as. Default: the id that lies beside the state (`StateBackendFactory.instances`), or none where nothing outlives the process.
    */
   readonly instanceId?: string | undefined;
   /** After this long without a sign of life the group gives a replica's tasks to others, 1000 to 1800000; brokers allow 6000 and more. Default 10000. */
   readonly sessionTimeout?: number | undefined;
+  /**
+   * From one sign of life to the next, 50 to 600000, at most a third of the session timeout, which it is shortened to. So long, at the most, it
+   * takes a replica to hear that another has come or left. Default 300.
+   */
+  readonly heartbeatInterval?: number | undefined;
   /** How long the group waits for replicas to take part in a new division of tasks, 1000 to 1800000. Default 30000. */
   readonly rebalanceTimeout?: number | undefined;
   /** How long a task's next owner waits for the last commit of the one before, 1000 to 600000. Default 15000. */

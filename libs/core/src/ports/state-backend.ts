@@ -1,5 +1,6 @@
 import type { Incarnation, Offset, TaskIndex } from '../model/brands.js';
 import type { RecordColumns } from '../model/record-columns.js';
+import type { InstanceIds } from './instance-ids.js';
 
 /**
  * StateBackend: where the state of tasks lives between checkpoints. RocksDB in production, the heap for small state and
@@ -47,6 +48,8 @@ export interface StateBackendFactory {
   open(maxStores: number): Promise<StateBackend>;
   /** The same with a part of the memory budget, for each of so many jobs of a process. Missing where there is no budget. */
   sharedAmong?(jobs: number): StateBackendFactory;
+  /** Names of replicas that are kept beside the state. Missing where nothing outlives the process. */
+  readonly instances?: InstanceIds;
 }
 
 export interface StoreScope {

@@ -3,6 +3,7 @@ import { clockOf, type Clock, type SnapshotStore, type StateBackend, type StateB
 import { errors } from '../errors.js';
 import { MemoryStore } from '../memory/memory-store.js';
 import { checkCount, checkDuration, checkPath } from '../option-checks.js';
+import { instancesIn } from '../instances/instance-directory.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
 import { storeName } from '../store-path.js';
 import { FilesystemSnapshots } from './filesystem-snapshots.js';
@@ -21,6 +22,11 @@ export interface FilesystemOptions {
    * one, always; more of them give whoever copies the directory time to do so.
    */
   readonly retained?: number | undefined;
+  /**
+   * Where this process keeps the name by which it is known in the group when it comes back: a directory of its own, which outlives it.
+   * Default none: after a death the group waits until its session ends.
+   */
+  readonly instanceDir?: string | undefined;
   /** How long a second opener of a store in this process waits for the first, in milliseconds. Default 10000. */
   readonly lockTimeoutMs?: number | undefined;
   /** Default: the real one. */
@@ -44,7 +50,8 @@ export function snapshotting(snapshots: SnapshotStore, options: Omit<FilesystemO
   const timeoutMs = checkDuration('lockTimeoutMs', options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS);
   const retained = checkCount('retained', options.retained ?? 1);
   const clock = options.clock ?? clockOf(globalThis);
-  return { kind: 'filesystem', open: async () => new FilesystemBackend(snapshots, retained, { clock, timeoutMs }) };
+  const instances = instancesIn(options.instanceDir, clock);
+  return { kind: 'filesystem', open: async () => new FilesystemBackend(snapshots, retained, { clock, timeoutMs }), ...instances };
 }
 
 /** The stores of one process, by name. Files are told apart by their writers (P3), so the map is all the lock there is to be (S5). */

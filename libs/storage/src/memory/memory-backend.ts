@@ -1,11 +1,17 @@
 import { clockOf, type Clock, type StateBackend, type StateBackendFactory, type StateStore, type StoreScope } from '@weir/core';
 import { errors } from '../errors.js';
+import { instancesIn } from '../instances/instance-directory.js';
 import { checkDuration } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
 import { storeName } from '../store-path.js';
 import { MemoryStore } from './memory-store.js';
 
 export interface MemoryOptions {
+  /**
+   * Where this process keeps the name by which it is known in the group when it comes back: a directory of its own, which outlives it.
+   * Default none: after a death the group waits until its session ends.
+   */
+  readonly instanceDir?: string | undefined;
   /** How long a second opener of a store waits for the first, in milliseconds. Default 10000. */
   readonly lockTimeoutMs?: number | undefined;
   /** Default: the real one. */
@@ -20,7 +26,7 @@ export interface MemoryOptions {
 export function memory(options: MemoryOptions = {}): StateBackendFactory {
   const timeoutMs = checkDuration('lockTimeoutMs', options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS);
   const clock = options.clock ?? clockOf(globalThis);
-  return { kind: 'memory', open: async () => new MemoryBackend({ clock, timeoutMs }) };
+  return { kind: 'memory', open: async () => new MemoryBackend({ clock, timeoutMs }), ...instancesIn(options.instanceDir, clock) };
 }
 
 /** The stores of one process, by name. Nothing of another process or another backend is ever seen, so the map is the lock (S5). */

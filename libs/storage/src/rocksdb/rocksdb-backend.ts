@@ -5,6 +5,7 @@ import { clockOf, isWeirError } from '@weir/core';
 import type { Clock, StateBackend, StateBackendFactory, StateStore, StoreScope } from '@weir/core';
 import { makeDirectory } from '../directories.js';
 import { errors } from '../errors.js';
+import { instanceDirectory } from '../instances/instance-directory.js';
 import { checkBytes, checkCount, checkDuration, checkPath, checkWord } from '../option-checks.js';
 import { DEFAULT_LOCK_TIMEOUT_MS, whenUnlocked, type LockPatience } from '../store-lock.js';
 import { destroyedPath, storePath } from '../store-path.js';
@@ -62,6 +63,7 @@ export function rocksdb(options: RocksdbOptions): StateBackendFactory {
 const factoryOf = (options: CompiledOptions): StateBackendFactory => ({
   kind: 'rocksdb',
   open: (maxStores) => openBackend(options, maxStores),
+  instances: instanceDirectory(options.dir, options.patience.clock),
   sharedAmong: (jobs) => factoryOf({ ...options, memoryBudgetBytes: Math.floor(options.memoryBudgetBytes / checkCount('jobs', jobs)) }),
 });
 

@@ -133,6 +133,21 @@ describe('a RocksDB store that another process has open', () => {
   });
 });
 
+describe('a process that goes by the name in its state directory', () => {
+  it('E1: keeps the name from others, and leaves it to the next one when it is killed', async () => {
+    const state = join(dir, 'state');
+    const ids = rocksdb({ dir: state }).instances!;
+    const holder = new Child('name', state);
+    const name = await holder.line();
+    const other = (await ids.take('app'))!;
+    expect(other.instanceId).not.toBe(name);
+    await holder.kill();
+    const next = (await ids.take('app'))!;
+    expect(next.instanceId).toBe(name);
+    await Promise.all([other.close(), next.close()]);
+  });
+});
+
 describe('a restore of much state (trap 10)', () => {
   it('applies 200 MB in bounded batches without keeping them in memory', async () => {
     const child = new Child('fill', join(dir, 'state'), '400');

@@ -61,7 +61,7 @@ export class JobTestDriver {
     this.clock = options.clock ?? new ManualClock({ seed: options.seed ?? 1 });
     this.cluster = options.cluster ?? new InMemoryCluster({ clock: this.clock, seed: options.seed ?? 1, ...options.network });
     this.snapshots = options.snapshots ?? new InMemorySnapshots({ seed: options.seed ?? 1 });
-    this.#settings = { applicationId: 'test', ...options.settings };
+    this.#settings = { applicationId: 'test', group: 'none', ...options.settings };
     for (const [topic, partitions] of Object.entries(options.topics)) {
       if (this.cluster.describeTopic(topic) === undefined) this.cluster.createTopic(topic, partitions);
     }
@@ -320,6 +320,7 @@ export interface JobTestOptions {
   readonly topics: Readonly<Record<string, number>>;
   /** Those of `topics` that the job writes. */
   readonly outputs?: readonly string[];
+  /** Default: `applicationId: 'test'`, and `group: 'none'`, for nobody shares the tasks of a lone driver. */
   readonly settings?: Partial<JobSettings>;
   /** Default `test-job`. */
   readonly name?: string;
