@@ -31,9 +31,15 @@ export class JavaBroker {
   #process;
   #gone = false;
 
-  /** @param {import('./java-kafka.mjs').JavaKafka} kafka */
-  constructor(kafka) {
+  #node;
+
+  /**
+   * @param {import('./java-kafka.mjs').JavaKafka} kafka
+   * @param {import('./java-kafka.mjs').ClusterNode} [node] its place in a cluster; without one it is a cluster of its own
+   */
+  constructor(kafka, node) {
     this.#kafka = kafka;
+    this.#node = node;
   }
 
   /** @returns {number | undefined} for the parent, which kills it should the supervisor itself be killed */
@@ -42,7 +48,8 @@ export class JavaBroker {
   }
 
   /**
-   * Another process may take a chosen port before the broker does: then other ports are chosen.
+   * Another process may take a chosen port before the broker does: then other ports are chosen. Those of a cluster's node were chosen
+   * with the other nodes', and are chosen again with them.
    * @returns {Promise<string>} the brokers
    */
   async open() {
@@ -51,13 +58,13 @@ export class JavaBroker {
     if (this.#gone) await this.destroy();
     await writeFile(join(this.#scratch, 'owner'), String(process.pid));
     for (let tries = 1; ; tries++) {
-      this.#ports = await freePorts();
-      await format(this.#kafka, this.#scratch, this.#ports);
+      this.#ports = this.#node?.ports ?? (await freePorts());
+      await format(this.#kafka, this.#scratch, this.#node ?? this.#ports);
       try {
         await this.start();
         return `127.0.0.1:${this.#ports.broker}`;
       } catch (error) {
-        if (tries === PORT_TRIES || !String(error).includes('Address already in use')) throw error;
+        if (this.#node !== undefined || tries === PORT_TRIES || !String(error).includes('Address already in use')) throw error;
       }
     }
   }
@@ -65,7 +72,7 @@ export class JavaBroker {
   async start() {
     if (this.#process !== undefined) throw new Error('the broker runs already');
     if (this.#gone || this.#ports === undefined) throw new Error('the broker was stopped, and its data removed');
-    const process_ = await launch(this.#kafka, this.#scratch, process.env);
+    const process_ = await launch(this.#kafka, this.#scratch, process.env, this.#node !== undefined);
     let ended = '';
     const end = (/** @type {string} */ how) => {
       ended = how;

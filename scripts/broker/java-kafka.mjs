@@ -16,6 +16,8 @@ const MAVEN_LIMIT_MS = 300_000;
 const FORMAT_LIMIT_MS = 60_000;
 /** The heap is bounded; beside it Kafka takes some 150 MB for threads, code and mapped indexes. */
 const JVM_OPTIONS = ['-Xms128m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', '-Djava.awt.headless=true'];
+/** Three of them share a small machine, and are started again and again: the quick compiler, and one thread to collect garbage. */
+const NODE_JVM_OPTIONS = ['-Xms96m', '-Xmx320m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError', '-Djava.awt.headless=true'];
 
 /** @typedef {Readonly<Record<string, string | undefined>>} Env */
 /**
@@ -24,6 +26,15 @@ const JVM_OPTIONS = ['-Xms128m', '-Xmx512m', '-XX:+ExitOnOutOfMemoryError', '-Dj
  */
 /** @typedef {{ java: string, lib: string }} JavaKafka */
 /** @typedef {{ broker: number, controller: number }} Ports */
+/**
+ * One of several nodes of a cluster, each of them broker and controller.
+ * @typedef {object} ClusterNode
+ * @property {number} id
+ * @property {Ports} ports
+ * @property {{ listen: number, advertised: number }} proxied ports of a second listener: where it listens, and where it says that it does
+ * @property {string} clusterId
+ * @property {string} voters as `controller.quorum.voters` has them
+ */
 
 /** @param {unknown} error */
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
@@ -124,16 +135,28 @@ const exists = (path) => access(path).then(() => true, () => false);
  * @returns {Promise<Ports>}
  */
 export async function freePorts() {
+  const [broker, controller] = /** @type {[number, number]} */ (await freePortNumbers(2));
+  return { broker, controller };
+}
+
+/**
+ * As many free ports of that range.
+ * @param {number} count
+ * @returns {Promise<number[]>}
+ */
+export async function freePortNumbers(count) {
   /** @type {number[]} */
   const ports = [];
-  for (let tries = 0; ports.length < 2; tries++) {
-    if (tries === 200) throw new Error('found no two free ports of 127.0.0.1 between 20000 and 32000');
+  for (let tries = 0; ports.length < count; tries++) {
+    if (tries === 200) throw new Error(`found no ${count} free ports of 127.0.0.1 between 20000 and 32000`);
     const port = 20_000 + (randomBytes(4).readUInt32BE() % 12_000);
     if (!ports.includes(port) && (await isFree(port))) ports.push(port);
   }
-  const [broker, controller] = /** @type {[number, number]} */ (ports);
-  return { broker, controller };
+  return ports;
 }
+
+/** @returns {string} an id for a new cluster */
+export const newClusterId = () => randomBytes(16).toString('base64url').replace(/^-/, 'A');
 
 /**
  * @param {number} port
@@ -148,26 +171,43 @@ function isFree(port) {
 }
 
 /**
- * Lays out the scratch folder for these ports: settings, empty data, formatted as a new cluster of one.
+ * Lays out the scratch folder: settings, empty data, formatted as a new cluster of one on these ports, or as a node of a cluster.
  * @param {JavaKafka} kafka
  * @param {string} scratch
- * @param {Ports} ports
+ * @param {Ports | ClusterNode} place
  */
-export async function format(kafka, scratch, ports) {
+export async function format(kafka, scratch, place) {
   const settings = await readFile(join(RECIPE, 'server.properties'), 'utf8');
+  const own = 'clusterId' in place ? await settingsOfNode(place) : settingsOfOne(place);
   await rm(join(scratch, 'data'), { recursive: true, force: true });
   await mkdir(join(scratch, 'data'), { recursive: true });
   await mkdir(join(scratch, 'logs'), { recursive: true });
-  const own = [
-    `listeners=PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${ports.broker}`,
-    `controller.quorum.voters=1@127.0.0.1:${ports.controller}`,
-    `log.dirs=${join(scratch, 'data').replaceAll('\\', '/')}`,
-  ];
-  await writeFile(join(scratch, 'server.properties'), `${settings}\n${own.join('\n')}\n`);
-  const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
+  const dirs = `log.dirs=${join(scratch, 'data').replaceAll('\\', '/')}`;
+  await writeFile(join(scratch, 'server.properties'), [settings, ...own, dirs, ''].join('\n'));
+  const clusterId = 'clusterId' in place ? place.clusterId : newClusterId();
   const [java, ...args] = command(kafka, scratch, 'kafka.tools.StorageTool', ['format', '-t', clusterId, '-c']);
   await run(java, args, { timeout: FORMAT_LIMIT_MS });
+}
+
+/** @param {Ports} ports */
+const settingsOfOne = ({ broker, controller }) => [
+  `listeners=PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+  `advertised.listeners=PLAINTEXT://127.0.0.1:${broker}`,
+  `controller.quorum.voters=1@127.0.0.1:${controller}`,
+];
+
+/**
+ * What stands further down wins, so the cluster's own settings come behind those of every local broker.
+ * @param {ClusterNode} node
+ */
+async function settingsOfNode({ id, ports, proxied, voters }) {
+  return [
+    await readFile(join(RECIPE, 'cluster.properties'), 'utf8'),
+    `node.id=${id}`,
+    `listeners=PLAINTEXT://127.0.0.1:${ports.broker},PROXIED://127.0.0.1:${proxied.listen},CONTROLLER://127.0.0.1:${ports.controller}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${ports.broker},PROXIED://127.0.0.1:${proxied.advertised}`,
+    `controller.quorum.voters=${voters}`,
+  ];
 }
 
 /**
@@ -175,10 +215,11 @@ export async function format(kafka, scratch, ports) {
  * @param {JavaKafka} kafka
  * @param {string} scratch
  * @param {Env} env
+ * @param {boolean} ofCluster whether it is a node of a cluster
  */
-export async function launch(kafka, scratch, env) {
+export async function launch(kafka, scratch, env, ofCluster) {
   const output = await open(join(scratch, 'logs', 'output.txt'), 'a');
-  const [file, ...args] = await diesWithParent('KILL', command(kafka, scratch, 'kafka.Kafka', []), env);
+  const [file, ...args] = await diesWithParent('KILL', command(kafka, scratch, 'kafka.Kafka', [], ofCluster ? NODE_JVM_OPTIONS : JVM_OPTIONS), env);
   try {
     return spawn(file, args, { stdio: ['ignore', output.fd, output.fd], cwd: scratch });
   } finally {
@@ -191,12 +232,13 @@ export async function launch(kafka, scratch, env) {
  * @param {string} scratch
  * @param {string} main
  * @param {string[]} args
+ * @param {readonly string[]} [options]
  * @returns {[string, ...string[]]}
  */
-function command(kafka, scratch, main, args) {
+function command(kafka, scratch, main, args, options = JVM_OPTIONS) {
   return [
     kafka.java,
-    ...JVM_OPTIONS,
+    ...options,
     `-Dlog4j2.configurationFile=${join(RECIPE, 'log4j2.properties')}`,
     `-Dweir.broker.logs=${join(scratch, 'logs')}`,
     '-cp',

@@ -7,12 +7,13 @@ import { DockerBroker } from './docker-broker.mjs';
 import { JavaBroker } from './java-broker.mjs';
 
 /** @typedef {'open' | 'terminate' | 'start' | 'kill' | 'pause' | 'resume' | 'destroy'} Act */
-/** @typedef {{ way: 'java', java: string, lib: string } | { way: 'docker' }} Plan */
+/** A `node` is one of a cluster (../local-cluster.mjs). */
+/** @typedef {{ way: 'java', java: string, lib: string, node?: import('./java-kafka.mjs').ClusterNode } | { way: 'docker' }} Plan */
 /** @typedef {{ id: number, act: Act }} Request */
 /** @typedef {{ id: number, value: string | undefined, pid: number | undefined } | { id: number, error: string }} Reply */
 
 const plan = /** @type {Plan} */ (JSON.parse(process.argv[2] ?? ''));
-const broker = plan.way === 'java' ? new JavaBroker({ java: plan.java, lib: plan.lib }) : new DockerBroker();
+const broker = plan.way === 'java' ? new JavaBroker({ java: plan.java, lib: plan.lib }, plan.node) : new DockerBroker();
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => undefined);
 
