@@ -1,6 +1,7 @@
 import { clockOf } from '@weir/core';
 import { reportText } from './rig/report-text.js';
 import { HELP, rigArguments, type RunOptions } from './rig/run-options.js';
+import { rollingText, rollOnce } from './rig/rolling.js';
 import { runOnce, type RunReport } from './rig/run.js';
 
 /** A sabotage that hides from one run is looked for in a few more, each with the next seed. */
@@ -22,6 +23,11 @@ async function main(): Promise<void> {
   process.exit(failed ? 1 : 0);
 
   async function judged(run: RunOptions, say: (report: RunReport) => void): Promise<boolean> {
+    if (run.variant === 'rolling') {
+      const report = await rollOnce(run, clock);
+      console.log(json ? JSON.stringify(report) : rollingText(report));
+      return report.ok;
+    }
     const report = await runOnce(run, clock);
     say(report);
     return report.ok;

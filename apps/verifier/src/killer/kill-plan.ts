@@ -41,6 +41,7 @@ export const VARIANTS = {
   zombie: 'SIGSTOP, a rival takes over, then SIGCONT',
   aborted: 'SIGKILL, and an input with aborted transactions',
   backlog: 'SIGKILL while an input that was there before is caught up with',
+  rolling: 'SIGTERM of three replicas in turn, each started again: how long a partition is silent for readers',
   replicas: 'three replicas share the tasks, and each is killed, stopped or paused beyond its session at random times',
 } as const;
 
@@ -100,6 +101,7 @@ function planStep({ variant, checkpointIntervalMs, meanRunMs }: PlanOptions, ran
     inspect: random.chance(INSPECTED),
   });
   switch (variant) {
+    case 'rolling': // has a plan of its own (rig/rolling.ts)
     case 'term':
       return { ...step(run, { act: 'terminate' }), checkpointIntervalMs: index % 2 === 0 ? NO_CHECKPOINTS_MS : intervalMs };
     case 'pause':

@@ -305,7 +305,7 @@ class Run {
   }
 }
 
-interface Names {
+export interface Names {
   readonly applicationId: string;
   readonly topics: TopicNames;
   readonly layout: JobLayout;
@@ -315,19 +315,19 @@ interface Names {
 
 const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-function namesOf({ job, variant, seed }: RunOptions, clock: Clock): Names {
+export function namesOf({ job, variant, seed }: RunOptions, clock: Clock): Names {
   const applicationId = `chaos-${variant}-${seed}-${clock.newId().slice(0, 8)}`;
   const topics = JOBS[job].topics(applicationId);
   return { applicationId, topics, layout: JOBS[job].layout(applicationId, topics), input: topics['INPUT_TOPIC']! };
 }
 
-function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applicationId, topics }: Names): Record<string, string> {
+export function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applicationId, topics }: Names): Record<string, string> {
   return {
     KAFKA_BROKERS: brokers,
     APPLICATION_ID: applicationId,
     ...topics,
     STATE_BACKEND: variant === 'memory' || variant === 'filesystem' ? variant : 'rocksdb',
-    SESSION_TIMEOUT_MS: String(SESSION_MS),
+    ...(variant === 'rolling' ? {} : { SESSION_TIMEOUT_MS: String(SESSION_MS) }),
     // Rivals, and most sabotages, are about what keeps two processes apart that know of no group.
     ...(variant === 'zombie' || sabotage !== undefined ? { REPLICAS: 'one' } : {}),
     ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
