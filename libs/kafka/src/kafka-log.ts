@@ -111,7 +111,9 @@ class KafkaLog implements Log {
   async openWriter(options: WriterOptions): Promise<LogWriter> {
     this.#checkOpen('openWriter');
     const slot = this.#openedWriters++ % this.settings.produceConnections;
-    const producer = new Producer(this.#cluster, options, `produce-${slot}`, this.settings.requestTimeoutMs);
+    const { requestTimeoutMs, transactionVersion } = this.settings;
+    const version = transactionVersion === 'auto' ? await this.#cluster.transactionVersion(requestTimeoutMs) : transactionVersion;
+    const producer = new Producer(this.#cluster, options, `produce-${slot}`, requestTimeoutMs, version);
     await producer.claim();
     const parts = { cluster: this.#cluster, settings: this.settings, limits: this.#limits, producer, options };
     const writer = new KafkaWriter(parts, (closed) => this.#writers.delete(closed));

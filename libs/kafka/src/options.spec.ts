@@ -22,6 +22,7 @@ describe('the options of the Kafka log', () => {
       ssl: undefined,
       sasl: undefined,
       connectionTimeoutMs: 3_000,
+      transactionVersion: 'auto',
       requestTimeoutMs: 30_000,
       compression: 'none',
       batchBytes: 1_000_000,

@@ -28,6 +28,10 @@ export interface KafkaOptions {
   readonly compression?: KafkaCompression;
   /** Most bytes of records in one batch before packing; default 1,000,000. The topic's own limit holds, too. */
   readonly batchBytes?: number;
+  /**
+   * Default `auto`: transactions of version 2 (KIP-890) where the cluster has agreed on them, which take fewer requests; 1 never does.
+   */
+  readonly transactionVersion?: 'auto' | 1;
   /** Connections per broker over which writers are spread; default 4. */
   readonly produceConnections?: number;
 }
@@ -47,6 +51,7 @@ export interface KafkaSettings {
   readonly compression: KafkaCompression;
   readonly batchBytes: number;
   readonly produceConnections: number;
+  readonly transactionVersion: 'auto' | 1;
 }
 
 const COMPRESSIONS: readonly KafkaCompression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
@@ -59,6 +64,7 @@ const OPTIONS: readonly (keyof KafkaOptions)[] = [
   'compression',
   'batchBytes',
   'produceConnections',
+  'transactionVersion',
 ];
 
 /**
@@ -81,11 +87,14 @@ export function checkOptions(options: KafkaOptions): KafkaSettings {
   if (sasl !== undefined && (typeof sasl !== 'object' || sasl === null || typeof sasl.mechanism !== 'string')) {
     throw invalid('sasl', 'without a mechanism', 'an object with a mechanism and its credentials');
   }
+  const transactionVersion = options.transactionVersion ?? 'auto';
+  if (transactionVersion !== 'auto' && transactionVersion !== 1) throw invalid('transactionVersion', transactionVersion, 'auto, 1');
   return Object.freeze({
     brokers: checkBrokers(options.brokers),
     ssl,
     sasl,
     compression,
+    transactionVersion,
     connectionTimeoutMs: whole('connectionTimeoutMs', options.connectionTimeoutMs ?? 3_000, 1, 600_000),
     requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1_000, 3_600_000),
     batchBytes: whole('batchBytes', options.batchBytes ?? 1_000_000, 1_024, 100_000_000),

@@ -6,7 +6,7 @@ import type { KafkaSettings } from '../options.js';
 import { Backoff } from '../wire/backoff.js';
 import type { Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isFenced, isPassing, isStaleLeader } from '../wire/error-codes.js';
-import { APIS, type Role } from '../wire/wire.js';
+import type { Api, Role } from '../wire/wire.js';
 import type { BatchLimits } from './batch-limits.js';
 import type { PartitionSequences } from './partition-sequences.js';
 import { decodeProduce, encodeProduce, type ProducerIdentity, type ProduceResult } from './transaction-messages.js';
@@ -43,6 +43,7 @@ export interface BatchProducer {
   readonly transactionalId: string | null;
   readonly identity: ProducerIdentity;
   readonly sequences: PartitionSequences;
+  readonly produceCall: Api;
   /** The connections that this producer uses. */
   readonly role: Role;
   /** A batch may still be on its way, or its sequence number is used up: the identity must be renewed before it writes again. */
@@ -229,10 +230,10 @@ export class Appender {
   }
 
   #send(node: number, parts: Sent['parts']): Sent {
-    const { transactionalId, role } = this.producer;
+    const { transactionalId, role, produceCall } = this.producer;
     const batches = parts.map(({ lane, batch }) => ({ topic: lane.topic, partition: lane.partition, bytes: batch.bytes }));
-    const body = encodeProduce(transactionalId, this.settings.requestTimeoutMs, batches);
-    const answer = this.cluster.wire.send(node, role, APIS.produce, body);
+    const body = encodeProduce(produceCall, transactionalId, this.settings.requestTimeoutMs, batches);
+    const answer = this.cluster.wire.send(node, role, produceCall, body);
     answer.catch(() => undefined); // it is looked at later, in its turn
     return { node, parts, answer };
   }
@@ -240,7 +241,7 @@ export class Appender {
   async #settle({ parts, answer }: Sent, failed: Set<Lane>): Promise<boolean> {
     let results: readonly ProduceResult[];
     try {
-      results = decodeProduce(await answer);
+      results = decodeProduce(this.producer.produceCall, await answer);
     } catch (thrown) {
       if (!isWeirError(thrown, 'retry')) {
         this.#failure ??= this.producer.failed('Produce', String(thrown), thrown);
@@ -286,7 +287,7 @@ export class Appender {
     if (isTooLarge) this.onRefused(topic, bytes.length);
     if (isFenced(error)) this.#failure ??= this.producer.fence('Produce', error);
     else if (isStaleLeader(error)) this.cluster.forgetLeader(lane.topic, lane.partition);
-    else if (isPassing(error) || error === CODE.CORRUPT_MESSAGE) return;
+    else if (isPassing(error) || AGAIN.has(error)) return;
     else if (error === CODE.OUT_OF_ORDER_SEQUENCE_NUMBER && behindFailed)
       return; // D2
     else if (REFUSALS.has(error) && !mayFitNext) this.#failure ??= errors.appendRefused({ topic, partition, answer: codeName(error), detail });
@@ -297,6 +298,11 @@ export class Appender {
   }
 }
 
+/**
+ * The batch was damaged on its way; or, where Produce adds its partition to the transaction, the coordinator is still busy with the
+ * transaction before, or not known to the leader now.
+ */
+const AGAIN = new Set<number>([CODE.CORRUPT_MESSAGE, CODE.CONCURRENT_TRANSACTIONS, CODE.COORDINATOR_NOT_AVAILABLE, CODE.NOT_COORDINATOR]);
 const INVALID_TIMESTAMP = 32;
 const INVALID_REQUIRED_ACKS = 21;
 const POLICY_VIOLATION = 44;

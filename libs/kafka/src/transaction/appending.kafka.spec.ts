@@ -6,19 +6,21 @@ import type { KafkaCompression } from '../options.js';
 import { ClusterClient, clock, rows } from '../spec/cluster-client.js';
 import { CODE } from '../wire/error-codes.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
-import { ANY_NODE, APIS } from '../wire/wire.js';
+import { ANY_NODE, APIS, TRANSACTION_CALLS } from '../wire/wire.js';
 
 let client: ClusterClient;
 afterEach(() => client.end());
 
+const PRODUCE = TRANSACTION_CALLS[2].produce;
+
 /** An answer to Produce without any topic. */
-const NO_TOPICS = Buffer.alloc(8);
+const NO_TOPICS = Buffer.concat(new ProtocolWriter(PRODUCE.flexible).count(0).int32(0).tags().finish());
 
 /** An answer to Produce with an error for partition 0 of a topic. */
 function produceError(topic: string, error: number): Buffer {
-  const out = new ProtocolWriter(APIS.produce.flexible);
-  out.count(1).string(topic).count(1).int32(0).int16(error).int64(-1).int64(-1).int64(-1).count(0).string(null);
-  return Buffer.concat(out.int32(0).finish());
+  const out = new ProtocolWriter(PRODUCE.flexible);
+  out.count(1).string(topic).count(1).int32(0).int16(error).int64(-1).int64(-1).int64(-1).count(0).string(null).tags().tags();
+  return Buffer.concat(out.int32(0).tags().finish());
 }
 
 const ALTER_CONFIGS = { name: 'AlterConfigs', key: 33, version: 1, flexible: false };

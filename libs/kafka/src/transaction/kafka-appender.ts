@@ -60,6 +60,7 @@ export class KafkaAppender implements LogAppender {
 
 class IdempotentProducer implements BatchProducer {
   readonly transactionalId = null;
+  readonly produceCall = APIS.produce;
   readonly sequences = new PartitionSequences();
   #identity: ProducerIdentity = NO_PRODUCER;
   #tainted = true;

@@ -28,19 +28,16 @@ import type { Producer } from './producer.js';
  *
  * Steps of a transaction at the log:
  *  0. Renew the producer if an answer was lost in an earlier transaction (P1 of producer.ts).
- *  1. AddPartitionsToTxn for partitions that are new to the transaction.
+ *  1. AddPartitionsToTxn for partitions that are new to the transaction; nothing in version 2 of transactions.
  *  2. Produce.
- *  3. AddOffsetsToTxn, TxnOffsetCommit.
+ *  3. AddOffsetsToTxn (in version 1), TxnOffsetCommit.
  *  4. EndTxn, until the answer is definite.
  *
  * Invariants:
  * - T1. Nothing is sent before the first append or offsets; a transaction that sent nothing ends without a word to the log.
- * - T2. Nothing is produced to a partition before the coordinator has it in the transaction.
+ * - T2. Nothing is produced to a partition before the coordinator has it in the transaction: in version 2 its leader sees to that.
  * - T3. A transaction that has failed never commits (L3).
  * - T4. Once commit was sent there is no abort: the log alone says how it ended (L4).
- *
- * A log with transaction.version 2 (KIP-890) would do without steps 1 and AddOffsetsToTxn, and would give a new identity with each
- * answer to step 4; that is a change of `Producer` alone.
  */
 export class KafkaWriter implements LogWriter {
   readonly transactionalId: string;

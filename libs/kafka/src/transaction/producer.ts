@@ -12,13 +12,14 @@ import { Backoff } from '../wire/backoff.js';
 import type { Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isFenced, isPassing, isRefused, isStaleCoordinator, isStaleMember } from '../wire/error-codes.js';
 import type { CoordinatorKind } from '../wire/metadata-messages.js';
-import { APIS, type Api, type Role } from '../wire/wire.js';
+import { APIS, type Api, type Role, TRANSACTION_CALLS, type TransactionVersion } from '../wire/wire.js';
 import type { BatchProducer } from './appender.js';
 import { PartitionSequences } from './partition-sequences.js';
 import {
   NO_PRODUCER,
   decodeAddPartitions,
   decodeErrorAlone,
+  decodeEndTxn,
   decodeInitProducerId,
   decodeTxnOffsetCommit,
   encodeAddOffsets,
@@ -43,6 +44,22 @@ import {
  *   InitProducerId would fence that rightful owner instead.
  * - P3. Sequence numbers begin anew with each identity (partition-sequences.ts).
  * - P4. Once fenced, always fenced: every later call says so without asking.
+ *
+ * Two versions of transactions, chosen by what the cluster offers when the id is claimed:
+ *
+ *   version 1   claim -> identity -> [AddPartitionsToTxn, Produce, AddOffsetsToTxn, TxnOffsetCommit, EndTxn]* under the same identity;
+ *               renewed by InitProducerId where P1 asks for it
+ *   version 2   claim -> identity -> [Produce, TxnOffsetCommit, EndTxn -> next identity]*
+ *   (KIP-890)
+ *
+ * In version 2 Produce and TxnOffsetCommit add what they write to, and every EndTxn, commit or abort, raises the epoch and says so. Hence:
+ * - P5. The identity changes exactly when EndTxn has answered without an error, or with a claim; sequence numbers then begin at 0 (P3).
+ * - P6. EndTxn is asked again under the identity that it was first asked with: the coordinator knows that epoch + 1 is its own doing, and
+ *   gives the same answer, with the same next identity. A late copy of it finds a higher epoch and is refused, so P1 is kept by ending the
+ *   transaction, and renewing is an abort. Should that say that there is nothing to abort, InitProducerId raises the epoch as in version 1.
+ * - P7. Nothing outside of this class may depend on epochs: they rise with every transaction, and begin again under another producer id.
+ * - P8. A transaction that the log itself has aborted, at its timeout, is CompleteAbort under epoch + 1: in version 2 its commit is answered
+ *   as an invalid state, and not as fenced. It is fenced all the same.
  */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
@@ -53,6 +70,8 @@ type Verdict = 'done' | { readonly again: string } | { readonly error: WeirError
 export class Producer implements BatchProducer {
   readonly transactionalId: string;
   readonly sequences = new PartitionSequences();
+  readonly produceCall: Api;
+  readonly #calls: (typeof TRANSACTION_CALLS)[TransactionVersion];
   #identity: ProducerIdentity = NO_PRODUCER;
   #tainted = false;
   #fenced: WeirError | undefined;
@@ -64,8 +83,11 @@ export class Producer implements BatchProducer {
     /** The connections that this producer uses. */
     readonly role: Role,
     private readonly requestTimeoutMs: number,
+    private readonly version: TransactionVersion,
   ) {
     this.transactionalId = options.transactionalId;
+    this.#calls = TRANSACTION_CALLS[version];
+    this.produceCall = this.#calls.produce;
   }
 
   get identity(): ProducerIdentity {
@@ -97,7 +119,7 @@ export class Producer implements BatchProducer {
     if (!this.#tainted) return;
     // An open transaction must have ended before the epoch can be raised in place: the log would fence this writer to end it.
     await this.abort();
-    await this.#init(this.#identity, this.options.transactionTimeoutMs); // P2
+    if (this.#tainted) await this.#init(this.#identity, this.options.transactionTimeoutMs); // P2, P6
   }
 
   async #init(current: ProducerIdentity, withinMs: number): Promise<void> {
@@ -116,12 +138,19 @@ export class Producer implements BatchProducer {
         return this.#judge('InitProducerId', error);
       },
     );
+    this.#take(next);
+  }
+
+  /** From now on it writes under this identity (P5). */
+  #take(next: ProducerIdentity): void {
     this.#identity = next;
     this.#tainted = false;
     this.sequences.clear(); // P3
   }
 
+  /** Nothing in version 2: Produce does it. */
   async addPartitions(partitions: readonly TopicPartition[], withinMs: number): Promise<void> {
+    if (this.version === 2) return;
     const { transactionalId } = this;
     let left = partitions;
     const body = (): readonly Buffer[] => encodeAddPartitions(transactionalId, this.#identity, left);
@@ -143,22 +172,25 @@ export class Producer implements BatchProducer {
   async addOffsets(group: GroupMembership, offsets: readonly PartitionOffset[], withinMs: number): Promise<void> {
     const { transactionalId } = this;
     const { groupId } = group;
-    await this.#call(
-      'AddOffsetsToTxn',
-      APIS.addOffsetsToTxn,
-      ['transaction', transactionalId],
-      withinMs,
-      () => encodeAddOffsets(transactionalId, this.#identity, groupId),
-      (answer) => this.#judge('AddOffsetsToTxn', decodeErrorAlone(APIS.addOffsetsToTxn, answer)),
-    );
+    if (this.version === 1) {
+      await this.#call(
+        'AddOffsetsToTxn',
+        APIS.addOffsetsToTxn,
+        ['transaction', transactionalId],
+        withinMs,
+        () => encodeAddOffsets(transactionalId, this.#identity, groupId),
+        (answer) => this.#judge('AddOffsetsToTxn', decodeErrorAlone(APIS.addOffsetsToTxn, answer)),
+      );
+    }
+    const { txnOffsetCommit } = this.#calls;
     await this.#call(
       'TxnOffsetCommit',
-      APIS.txnOffsetCommit,
+      txnOffsetCommit,
       ['group', groupId],
       withinMs,
-      () => encodeTxnOffsetCommit(transactionalId, this.#identity, group, offsets),
+      () => encodeTxnOffsetCommit(txnOffsetCommit, transactionalId, this.#identity, group, offsets),
       (answer) => {
-        const failed = decodeTxnOffsetCommit(answer).find(({ error }) => error !== CODE.NONE);
+        const failed = decodeTxnOffsetCommit(txnOffsetCommit, answer).find(({ error }) => error !== CODE.NONE);
         if (failed === undefined) return 'done';
         if (!isStaleMember(failed.error)) return this.#judge('TxnOffsetCommit', failed.error);
         return { error: errors.memberStale({ ...group, answer: codeName(failed.error) }) };
@@ -171,41 +203,35 @@ export class Producer implements BatchProducer {
    * @throws WeirError `restart-task` KAFKA_NOT_COMMITTED; `fenced`
    */
   async commit(): Promise<void> {
-    const { transactionalId } = this;
-    const body = encodeEndTxn(transactionalId, this.#identity, true);
-    await this.#call(
-      'EndTxn (commit)',
-      APIS.endTxn,
-      ['transaction', transactionalId],
-      Infinity,
-      () => body,
-      (answer) => {
-        const error = decodeErrorAlone(APIS.endTxn, answer);
-        // A commit that was carried out is answered with NONE when it is asked for again; this answer means that it never was.
-        if (error === CODE.INVALID_TXN_STATE) return { error: errors.notCommitted({ transactionalId, answer: codeName(error) }) };
-        const verdict = this.#judge('EndTxn (commit)', error);
-        if (verdict === 'done' || 'again' in verdict || verdict.error.kind === 'fenced') return verdict;
-        // Any other error says nothing about an earlier attempt whose answer was lost.
-        return verdict.error.kind === 'invalid' && !this.#tainted ? verdict : { again: codeName(error) };
-      },
-    );
+    await this.#end(true, Infinity, (error) => {
+      // A commit that was carried out is answered with NONE when it is asked for again; these answers mean that it never was.
+      if (error === CODE.INVALID_TXN_STATE && this.version === 2) return { error: this.fence('EndTxn (commit)', error) }; // P8
+      if (error === CODE.INVALID_TXN_STATE || error === CODE.TRANSACTION_ABORTABLE) {
+        this.taint(); // it may still be open
+        return { error: errors.notCommitted({ transactionalId: this.transactionalId, answer: codeName(error) }) };
+      }
+      const verdict = this.#judge('EndTxn (commit)', error);
+      if (verdict === 'done' || 'again' in verdict || verdict.error.kind === 'fenced') return verdict;
+      // Any other error says nothing about an earlier attempt whose answer was lost.
+      return verdict.error.kind === 'invalid' && !this.#tainted ? verdict : { again: codeName(error) };
+    });
   }
 
   /** Aborts; a transaction that has ended already, or was never begun at the log, is left as it is. */
   async abort(): Promise<void> {
+    await this.#end(false, this.requestTimeoutMs, (error) => (error === CODE.INVALID_TXN_STATE ? 'done' : this.#judge('EndTxn (abort)', error)));
+  }
+
+  async #end(commit: boolean, withinMs: number, judge: (error: number) => Verdict): Promise<void> {
     const { transactionalId } = this;
-    const body = encodeEndTxn(transactionalId, this.#identity, false);
-    await this.#call(
-      'EndTxn (abort)',
-      APIS.endTxn,
-      ['transaction', transactionalId],
-      this.requestTimeoutMs,
-      () => body,
-      (answer) => {
-        const error = decodeErrorAlone(APIS.endTxn, answer);
-        return error === CODE.INVALID_TXN_STATE ? 'done' : this.#judge('EndTxn (abort)', error);
-      },
-    );
+    const { endTxn } = this.#calls;
+    const body = encodeEndTxn(endTxn, transactionalId, this.#identity, commit); // P6
+    const act = commit ? 'EndTxn (commit)' : 'EndTxn (abort)';
+    await this.#call(act, endTxn, ['transaction', transactionalId], withinMs, () => body, (answer) => {
+      const { error, next } = decodeEndTxn(endTxn, answer);
+      if (error === CODE.NONE && next !== undefined) this.#take(next); // P5
+      return judge(error);
+    });
   }
 
   /** What an error code of the log means for this producer. */

@@ -3,7 +3,7 @@ import { ProtocolReader } from '../wire/protocol-reader.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
 import { APIS, type Api } from '../wire/wire.js';
 
-/** Bodies of the calls that make up a transaction (transaction.version 1), and of Produce. */
+/** Bodies of the calls that make up a transaction, and of Produce. Where the versions of transactions differ, the call is given. */
 
 /** A producer as the log knows it. A higher epoch of the same id fences the lower ones. */
 export interface ProducerIdentity {
@@ -54,25 +54,38 @@ export function encodeAddOffsets(transactionalId: string, producer: ProducerIden
   return out.string(transactionalId).int64(producer.producerId).int16(producer.producerEpoch).string(groupId).finish();
 }
 
-export function encodeEndTxn(transactionalId: string, producer: ProducerIdentity, commit: boolean): readonly Buffer[] {
-  const out = new ProtocolWriter(APIS.endTxn.flexible);
-  return out.string(transactionalId).int64(producer.producerId).int16(producer.producerEpoch).boolean(commit).finish();
-}
-
-/** AddOffsetsToTxn and EndTxn answer with an error code alone. */
+/** AddOffsetsToTxn, as some calls to groups, answers with an error code alone. */
 export function decodeErrorAlone(api: Api, answer: Buffer): number {
   const from = new ProtocolReader(api, answer);
   from.int32(); // throttle time
   return from.int16();
 }
 
+export function encodeEndTxn(api: Api, transactionalId: string, producer: ProducerIdentity, commit: boolean): readonly Buffer[] {
+  const out = new ProtocolWriter(api.flexible);
+  return out.string(transactionalId).int64(producer.producerId).int16(producer.producerEpoch).boolean(commit).tags().finish();
+}
+
+/** The first version of EndTxn that says which identity comes next. */
+const END_TXN_WITH_IDENTITY = 5;
+
+/** `next` is what to write under from now on; undefined if it stays as it is. */
+export function decodeEndTxn(api: Api, answer: Buffer): { readonly error: number; readonly next: ProducerIdentity | undefined } {
+  const from = new ProtocolReader(api, answer);
+  from.int32(); // throttle time
+  const error = from.int16();
+  if (api.version < END_TXN_WITH_IDENTITY) return { error, next: undefined };
+  return { error, next: { producerId: from.int64(), producerEpoch: from.int16() } };
+}
+
 export function encodeTxnOffsetCommit(
+  api: Api,
   transactionalId: string,
   producer: ProducerIdentity,
   group: GroupMembership,
   offsets: readonly PartitionOffset[],
 ): readonly Buffer[] {
-  const out = new ProtocolWriter(APIS.txnOffsetCommit.flexible);
+  const out = new ProtocolWriter(api.flexible);
   out.string(transactionalId).string(group.groupId).int64(producer.producerId).int16(producer.producerEpoch);
   out.int32(group.generation).string(group.memberId).string(null); // no static instance id
   out.array([...byTopic(offsets)], ([topic, partitions]) => {
@@ -88,8 +101,8 @@ export function encodeTxnOffsetCommit(
 
 const UNKNOWN_LEADER_EPOCH = -1;
 
-export function decodeTxnOffsetCommit(answer: Buffer): readonly PartitionError[] {
-  const from = new ProtocolReader(APIS.txnOffsetCommit, answer);
+export function decodeTxnOffsetCommit(api: Api, answer: Buffer): readonly PartitionError[] {
+  const from = new ProtocolReader(api, answer);
   from.int32(); // throttle time
   return readPartitionErrors(from);
 }
@@ -116,13 +129,14 @@ export interface ProducedBatch extends TopicPartition {
 const ALL_IN_SYNC = -1;
 
 /** @param batches at most one of a partition */
-export function encodeProduce(transactionalId: string | null, timeoutMs: number, batches: readonly ProducedBatch[]): readonly Buffer[] {
-  const out = new ProtocolWriter(APIS.produce.flexible);
+export function encodeProduce(api: Api, transactionalId: string | null, timeoutMs: number, batches: readonly ProducedBatch[]): readonly Buffer[] {
+  const out = new ProtocolWriter(api.flexible);
   out.string(transactionalId).int16(ALL_IN_SYNC).int32(timeoutMs);
   return out
     .array([...byTopic(batches)], ([topic, group]) => {
-      out.string(topic).array(group, ({ partition, bytes }) => out.int32(partition).bytes(bytes));
+      out.string(topic).array(group, ({ partition, bytes }) => out.int32(partition).bytes(bytes).tags()).tags();
     })
+    .tags()
     .finish();
 }
 
@@ -131,21 +145,29 @@ export interface ProduceResult extends PartitionError {
   readonly detail: string;
 }
 
-export function decodeProduce(answer: Buffer): readonly ProduceResult[] {
-  const from = new ProtocolReader(APIS.produce, answer);
+export function decodeProduce(api: Api, answer: Buffer): readonly ProduceResult[] {
+  const from = new ProtocolReader(api, answer);
   return from
     .array(() => {
       const topic = from.string();
-      return from.array(() => {
+      const results = from.array(() => {
         const partition = from.int32();
         const error = from.int16();
         const baseOffset = from.int64();
         from.int64(); // append time
         from.int64(); // log start
-        const rows = from.array(() => ({ row: from.int32(), problem: from.nullableString() }));
-        const detail = [from.nullableString(), ...rows.slice(0, 3).map(({ row, problem }) => `record ${row}: ${problem ?? ''}`)];
+        const rows = from.array(() => {
+          const row = { row: from.int32(), problem: from.nullableString() };
+          from.tags();
+          return row;
+        });
+        const message = from.nullableString();
+        from.tags();
+        const detail = [message, ...rows.slice(0, 3).map(({ row, problem }) => `record ${row}: ${problem ?? ''}`)];
         return { topic, partition, error, baseOffset, detail: detail.filter((text) => text !== null).join('; ') };
       });
+      from.tags();
+      return results;
     })
     .flat();
 }

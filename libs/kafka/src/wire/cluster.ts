@@ -10,7 +10,8 @@ import {
   type CoordinatorKind,
   type TopicMetadata,
 } from './metadata-messages.js';
-import { ANY_NODE, APIS, type Wire } from './wire.js';
+import { decodeFeatures, encodeFeatures, speaks } from './features-messages.js';
+import { ANY_NODE, APIS, FEATURES, TRANSACTION_CALLS, type TransactionVersion, type Wire } from './wire.js';
 
 /** How an attempt ended: with a value, or with a reason to try again. */
 export type Attempt<T> = { readonly done: T } | { readonly again: string };
@@ -145,6 +146,16 @@ export class Cluster {
     }
     if (isPassing(error) || isStaleCoordinator(error)) return { again: codeName(error) };
     throw errors.callRefused({ act: 'FindCoordinator', object: `${kind} ${key}`, answer: codeName(error), detail });
+  }
+
+  /** The highest version of transactions that the cluster has agreed on, and this library speaks. */
+  async transactionVersion(withinMs: number): Promise<TransactionVersion> {
+    return this.retrying<TransactionVersion>('ApiVersions', 'the cluster', withinMs, async () => {
+      const features = decodeFeatures(await this.wire.send(ANY_NODE, 'control', FEATURES, encodeFeatures()));
+      if (features.error !== CODE.NONE) return { again: codeName(features.error) };
+      const isAgreed = (features.finalized.get('transaction.version') ?? 0) >= 2;
+      return { done: isAgreed && Object.values(TRANSACTION_CALLS[2]).every((call) => speaks(features, call)) ? 2 : 1 };
+    });
   }
 
   forgetCoordinator(kind: CoordinatorKind, key: string): void {

@@ -201,7 +201,7 @@ class Link {
       const succeed = ({ payload }: { payload: Buffer }): void => {
         cancel();
         try {
-          resolve(api.flexible ? afterTags(api, payload) : payload);
+          resolve(api.flexible && api.plainAnswer !== true ? afterTags(api, payload) : payload);
         } catch (thrown) {
           fail(thrown);
         }

@@ -103,12 +103,18 @@ export class ProtocolReader {
     return elements;
   }
 
-  /** Skips the tagged fields that end a structure of a flexible version. */
-  tags(): void {
+  /**
+   * Passes the tagged fields that end a structure of a flexible version.
+   * @param read reads the field of a tag; false leaves it
+   */
+  tags(read: (tag: number) => boolean = () => false): void {
     if (!this.#api.flexible) return;
     for (let left = this.uvarint(); left > 0; left--) {
-      this.uvarint();
-      this.#take(this.uvarint());
+      const tag = this.uvarint();
+      const bytes = this.uvarint();
+      const end = this.#at + bytes;
+      if (!read(tag)) this.#take(bytes);
+      if (this.#at !== end) throw this.damaged(`a tagged field ${tag} of ${bytes} bytes that ends at byte ${this.#at} instead of ${end}`);
     }
   }
 }

@@ -46,13 +46,14 @@ export interface Api {
   readonly version: number;
   /** Whether this version has the compact encodings and tagged fields of KIP-482. */
   readonly flexible: boolean;
+  /** ApiVersions alone: the header of its answer never has tagged fields, so that every client can read it. */
+  readonly plainAnswer?: boolean;
 }
 
 const api = (name: string, key: number, version: number, flexible: boolean): Api => ({ name, key, version, flexible });
 
 /**
- * The calls of this library, each at the one version that Kafka 3.9 and 4.3 both speak. Transactions use the calls of
- * transaction.version 1.
+ * The calls of this library, each at the one version that Kafka 3.9 and 4.3 both speak. Those of transactions are of transaction.version 1.
  */
 export const APIS = {
   produce: api('Produce', 0, 8, false),
@@ -74,4 +75,20 @@ export const APIS = {
   endTxn: api('EndTxn', 26, 2, false),
   txnOffsetCommit: api('TxnOffsetCommit', 28, 3, true),
   describeConfigs: api('DescribeConfigs', 32, 2, false),
+} as const;
+
+/** Tells, beside the versions of the calls, which features the cluster has agreed on. */
+export const FEATURES: Api = { ...api('ApiVersions', 18, 3, true), plainAnswer: true };
+
+/** How transactions are spoken of: 2 is KIP-890, which clusters offer from Kafka 4.0 on. */
+export type TransactionVersion = 1 | 2;
+
+/** The calls that differ between the versions of transactions. */
+export const TRANSACTION_CALLS = {
+  1: { produce: APIS.produce, txnOffsetCommit: APIS.txnOffsetCommit, endTxn: APIS.endTxn },
+  2: {
+    produce: api('Produce', 0, 12, true),
+    txnOffsetCommit: api('TxnOffsetCommit', 28, 5, true),
+    endTxn: api('EndTxn', 26, 5, true),
+  },
 } as const;
