@@ -14,8 +14,10 @@ export class AppModule {
       log: kafka({ brokers: settings.brokers }),
       state: stateBackend(settings),
       parallelism: settings.parallelism,
+      badRecords: settings.badRecords,
       group: settings.group,
       advertisedUrl: settings.advertisedUrl,
+      restartStrategy: settings.restartStrategy,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });

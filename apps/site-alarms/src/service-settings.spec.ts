@@ -26,9 +26,12 @@ describe('the settings of the service', () => {
       LIMITS_TOPIC: 'limits',
       ALARMS_TOPIC: 'alarms',
       COUNTS_TOPIC: 'counts',
+      BAD_RECORDS: 'deadLetter',
+      DEAD_LETTER_TOPIC: 'dead',
+      RESTART_STRATEGY: 'none',
       INPUT_PARTITIONER: 'crc32',
     });
-    expect(settings).toMatchObject({ applicationId: 'x', brokers: [KAFKA_BROKERS], stateBackend: 'rocksdb' });
+    expect(settings).toMatchObject({ applicationId: 'x', brokers: [KAFKA_BROKERS], stateBackend: 'rocksdb', badRecords: { deadLetter: 'dead' }, restartStrategy: { type: 'none' } });
     expect(settings.alarms).toEqual({ inputTopic: 'in', limitsTopic: 'limits', alarmsTopic: 'alarms', countsTopic: 'counts', inputPartitioner: 'crc32' });
   });
 

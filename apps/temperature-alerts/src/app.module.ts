@@ -18,6 +18,7 @@ export class AppModule {
       badRecords: settings.badRecords,
       group: settings.group,
       advertisedUrl: settings.advertisedUrl,
+      restartStrategy: settings.restartStrategy,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
       exitOnFailure: true,
     });

@@ -64,6 +64,21 @@ describe('the settings of the service', () => {
     expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'dead' })).toMatchObject({ badRecords: { deadLetter: 'dead' } });
   });
 
+  it('say how often a record is tried again before', () => {
+    const settings = settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'skip', BAD_RECORD_RETRIES: '3', BAD_RECORD_RETRY_DELAY_MS: '50' });
+    expect(settings).toMatchObject({ badRecords: { policy: 'skip', retries: { attempts: 3, delay: 50 } } });
+    expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORD_RETRIES: '1' })).toMatchObject({ badRecords: { policy: 'fail', retries: { attempts: 1, delay: 1_000 } } });
+  });
+
+  it.each([
+    [{ RESTART_STRATEGY: 'none' }, { type: 'none' }],
+    [{ RESTART_STRATEGY: 'fixed-delay', RESTART_ATTEMPTS: '3', RESTART_DELAY_MS: '9' }, { type: 'fixed-delay', attempts: 3, delay: 9 }],
+    [{ RESTART_STRATEGY: 'failure-rate', RESTART_MAX_FAILURES: '2', RESTART_FAILURE_INTERVAL_MS: '9' }, { type: 'failure-rate', maxFailuresPerInterval: 2, failureRateInterval: 9, delay: undefined }],
+    [{ RESTART_STRATEGY: 'exponential-delay', RESTART_INITIAL_BACKOFF_MS: '5', RESTART_ATTEMPTS: '4' }, { type: 'exponential-delay', initialBackoff: 5, attemptsBeforeResetBackoff: 4 }],
+  ])('say how tasks restart: %j', (variables, restartStrategy) => {
+    expect(settingsFrom({ KAFKA_BROKERS, ...variables })).toMatchObject({ restartStrategy });
+  });
+
   it.each([
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
@@ -76,6 +91,11 @@ describe('the settings of the service', () => {
     [{ CHECKPOINT_INTERVAL_MS: '0' }, 'CHECKPOINT_INTERVAL_MS is "0"; allowed: a whole number from 10 to 600000.'],
     [{ BAD_RECORDS: 'ignore' }, 'BAD_RECORDS is "ignore"; allowed: fail, skip, deadLetter.'],
     [{ BAD_RECORDS: 'deadLetter' }, 'DEAD_LETTER_TOPIC is not set; it takes the name of the topic that bad records go to.'],
+    [{ BAD_RECORD_RETRY_DELAY_MS: '5' }, 'BAD_RECORD_RETRY_DELAY_MS is "5"; allowed: nothing while BAD_RECORD_RETRIES is 0.'],
+    [{ BAD_RECORD_RETRIES: '1001' }, 'BAD_RECORD_RETRIES is "1001"; allowed: a whole number from 0 to 1000.'],
+    [{ RESTART_STRATEGY: 'always' }, 'RESTART_STRATEGY is "always"; allowed: none, fixed-delay, failure-rate, exponential-delay.'],
+    [{ RESTART_STRATEGY: 'none', RESTART_ATTEMPTS: '3' }, 'RESTART_ATTEMPTS is "3"; allowed: nothing while RESTART_STRATEGY is none.'],
+    [{ RESTART_DELAY_MS: '3' }, 'RESTART_DELAY_MS is "3"; allowed: nothing while RESTART_STRATEGY is not set.'],
     [{ BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'a b' }, 'DEAD_LETTER_TOPIC is "a b"; allowed: 1 to 249 letters'],
     [{ DEAD_LETTER_TOPIC: 'dead' }, 'DEAD_LETTER_TOPIC is "dead"; allowed: nothing while BAD_RECORDS is fail.'],
     [{ PORT: '99999' }, 'PORT is "99999"; allowed: a whole number from 0 to 65535.'],

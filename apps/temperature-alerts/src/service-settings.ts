@@ -1,4 +1,4 @@
-import { type BadRecordPolicy, PARTITIONER_NAMES, type PartitionerName } from '@weir/core';
+import { PARTITIONER_NAMES, type PartitionerName } from '@weir/core';
 import { ServiceEnvironment, type ServiceSettings, SettingError } from '@weir/nest';
 
 /** What the job itself needs to know. */
@@ -13,7 +13,6 @@ export class AlertSettings {
 
 export interface AlertServiceSettings extends ServiceSettings {
   readonly alerts: AlertSettings;
-  readonly badRecords: BadRecordPolicy;
 }
 
 /**
@@ -24,7 +23,6 @@ export function settingsFrom(variables: Readonly<Record<string, string | undefin
   const environment = new ServiceEnvironment(variables);
   return {
     ...environment.serviceSettings('temperature-alerts'),
-    badRecords: badRecords(environment),
     alerts: new AlertSettings(
       environment.topicName('INPUT_TOPIC', 'sensor-readings'),
       environment.topicName('OUTPUT_TOPIC', 'temperature-alerts'),
@@ -32,20 +30,6 @@ export function settingsFrom(variables: Readonly<Record<string, string | undefin
       degrees('ALERT_THRESHOLD', environment.read('ALERT_THRESHOLD'), 10),
     ),
   };
-}
-
-function badRecords(environment: ServiceEnvironment): BadRecordPolicy {
-  const policy = environment.oneOf('BAD_RECORDS', ['fail', 'skip', 'deadLetter']);
-  const topic = environment.read('DEAD_LETTER_TOPIC');
-  if (policy === 'deadLetter') return { deadLetter: deadLetterTopic(environment) };
-  if (topic !== undefined) throw new SettingError('DEAD_LETTER_TOPIC', topic, `nothing while BAD_RECORDS is ${policy}`);
-  return policy;
-}
-
-/** @throws SettingError if it is not set, or no name of a topic */
-export function deadLetterTopic(environment: ServiceEnvironment): string {
-  if (environment.read('DEAD_LETTER_TOPIC') === undefined) throw new SettingError('DEAD_LETTER_TOPIC', undefined, 'the name of the topic that bad records go to');
-  return environment.topicName('DEAD_LETTER_TOPIC', '');
 }
 
 function degrees(name: string, value: string | undefined, fallback: number): number {

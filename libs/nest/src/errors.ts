@@ -172,14 +172,6 @@ export const nestErrors = defineErrors({
     advice: 'Give both the same; a value that only one of them understands is for that one to decode.',
     example: { topic: 'sensor-readings', option: 'key', handlers: ['A.on', 'B.on'], values: ['utf8 version 1', 'bytes version 1'] },
   }),
-  handlerFailed: error({
-    code: 'NEST_HANDLER_FAILED',
-    kind: 'data',
-    message: (c: { handler: string; topic: string; partition: number; offset: number; problem: string }) =>
-      `The handler ${c.handler} threw at the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}.`,
-    advice: 'Correct the handler; the job goes on at this record when it starts again.',
-    example: { handler: 'TemperatureController.onReading', topic: 'readings', partition: 2, offset: 17, problem: 'x is not a function' },
-  }),
   handlerResult: error({
     code: 'NEST_HANDLER_RESULT',
     kind: 'invalid',

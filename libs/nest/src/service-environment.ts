@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { LogLevel } from '@nestjs/common';
-import { CHECKPOINTING_MODES, type CheckpointingMode, type GroupSettings } from '@weir/core';
+import { type BadRecordAction, type BadRecordPolicy, CHECKPOINTING_MODES, type CheckpointingMode, type GroupSettings, RESTART_STRATEGIES, type RestartStrategySettings } from '@weir/core';
 
 /**
  * Settings of a service that runs one job, from environment variables: the names and checks that all of them share, and a reader for what
@@ -22,12 +22,25 @@ export interface ServiceSettings {
   readonly group: GroupSettings | 'none';
   /** Where others reach the service by HTTP; undefined: where it listens. */
   readonly advertisedUrl: string | undefined;
+  readonly badRecords: BadRecordPolicy;
+  /** Undefined: the framework's. */
+  readonly restartStrategy: RestartStrategySettings | undefined;
   /** Of Nest's logger. */
   readonly logLevels: readonly LogLevel[];
 }
 
 const INSTANCE_ID = /^[A-Za-z0-9._-]{1,200}$/;
 const LOG_LEVELS = ['error', 'warn', 'log', 'debug'] as const satisfies readonly LogLevel[];
+
+const MAX_INT = 2_147_483_647;
+
+/** Variables that each restart strategy takes. */
+const RESTART_NUMBERS = {
+  none: [],
+  'fixed-delay': ['RESTART_ATTEMPTS', 'RESTART_DELAY_MS'],
+  'failure-rate': ['RESTART_MAX_FAILURES', 'RESTART_FAILURE_INTERVAL_MS', 'RESTART_DELAY_MS'],
+  'exponential-delay': ['RESTART_INITIAL_BACKOFF_MS', 'RESTART_MAX_BACKOFF_MS', 'RESTART_RESET_THRESHOLD_MS', 'RESTART_ATTEMPTS'],
+} as const;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -64,6 +77,8 @@ export class ServiceEnvironment {
       parallelism: this.read('PARALLELISM') === undefined ? undefined : this.whole('PARALLELISM', 0, 1, 32_768),
       group: this.#group(),
       advertisedUrl: this.#advertisedUrl(),
+      badRecords: this.#badRecords(),
+      restartStrategy: this.#restartStrategy(),
       logLevels: this.#logLevels(),
     };
   }
@@ -82,6 +97,58 @@ export class ServiceEnvironment {
     const value = this.read('ADVERTISED_URL');
     if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value))) return value;
     throw new SettingError('ADVERTISED_URL', value, 'a URL with http or https, e.g. http://weir-0.weir:8081');
+  }
+
+  #badRecords(): BadRecordPolicy {
+    const policy = this.#badRecordAction();
+    const attempts = this.whole('BAD_RECORD_RETRIES', 0, 0, 1_000);
+    if (attempts > 0) return { policy, retries: { attempts, delay: this.whole('BAD_RECORD_RETRY_DELAY_MS', 1_000, 0, 3_600_000) } };
+    this.#refuse(['BAD_RECORD_RETRY_DELAY_MS'], 'nothing while BAD_RECORD_RETRIES is 0');
+    return policy;
+  }
+
+  #badRecordAction(): BadRecordAction {
+    const policy = this.oneOf('BAD_RECORDS', ['fail', 'skip', 'deadLetter']);
+    if (policy === 'deadLetter') return { deadLetter: this.deadLetterTopic() };
+    this.#refuse(['DEAD_LETTER_TOPIC'], `nothing while BAD_RECORDS is ${policy}`);
+    return policy;
+  }
+
+  /** @throws SettingError if it is not set, or no name of a topic */
+  deadLetterTopic(): string {
+    if (this.read('DEAD_LETTER_TOPIC') === undefined) throw new SettingError('DEAD_LETTER_TOPIC', undefined, 'the name of the topic that bad records go to');
+    return this.topicName('DEAD_LETTER_TOPIC', '');
+  }
+
+  /** The numbers of the strategy that is asked for; those of another are refused, for they would mean nothing. */
+  #restartStrategy(): RestartStrategySettings | undefined {
+    const type = this.read('RESTART_STRATEGY') === undefined ? undefined : this.oneOf('RESTART_STRATEGY', RESTART_STRATEGIES);
+    const taken = type === undefined ? [] : RESTART_NUMBERS[type];
+    const others = Object.values(RESTART_NUMBERS).flat().filter((name) => !taken.some((one) => one === name));
+    this.#refuse(others, `nothing while RESTART_STRATEGY is ${type ?? 'not set'}`);
+    const number = (name: string, min = 0): number | undefined => (this.read(name) === undefined ? undefined : this.whole(name, 0, min, MAX_INT));
+    switch (type) {
+      case undefined:
+      case 'none':
+        return type === undefined ? undefined : { type };
+      case 'fixed-delay':
+        return { type, attempts: number('RESTART_ATTEMPTS'), delay: number('RESTART_DELAY_MS') };
+      case 'failure-rate':
+        return { type, maxFailuresPerInterval: number('RESTART_MAX_FAILURES'), failureRateInterval: number('RESTART_FAILURE_INTERVAL_MS', 1), delay: number('RESTART_DELAY_MS') };
+      case 'exponential-delay':
+        return {
+          type,
+          initialBackoff: number('RESTART_INITIAL_BACKOFF_MS', 1),
+          maxBackoff: number('RESTART_MAX_BACKOFF_MS', 1),
+          resetBackoffThreshold: number('RESTART_RESET_THRESHOLD_MS', 1),
+          attemptsBeforeResetBackoff: number('RESTART_ATTEMPTS'),
+        };
+    }
+  }
+
+  /** @throws SettingError if one of these is set */
+  #refuse(names: readonly string[], why: string): void {
+    for (const name of names) if (this.read(name) !== undefined) throw new SettingError(name, this.read(name), why);
   }
 
   /** The first of `allowed` where nothing is set. @param later what is planned, with when, to be said to those who ask for it */

@@ -201,6 +201,14 @@ export const errors = defineErrors({
     advice: 'Correct the function; the job goes on at this record when it starts again.',
     example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, problem: 'x is not a function' },
   }),
+  recordToRetry: error({
+    code: 'RECORD_TO_RETRY',
+    kind: 'restart-task',
+    message: (c: { operator: string; topic: string; partition: number; offset: number; retry: number; attempts: number; delayMs: number; problem: string }) =>
+      `Operator ${c.operator} failed on the record of ${c.topic} partition ${c.partition} at offset ${c.offset}: ${c.problem}. It is tried again in ${c.delayMs} ms (${c.retry} of ${c.attempts}).`,
+    advice: 'Nothing is to be done yet: the task goes back to its last commit, and after the last try the policy of the operator has the record.',
+    example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, retry: 1, attempts: 3, delayMs: 1_000, problem: 'the service does not answer' },
+  }),
   outputUnencodable: error({
     code: 'OUTPUT_UNENCODABLE',
     kind: 'data',

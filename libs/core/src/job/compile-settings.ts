@@ -86,7 +86,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
 function compileBadRecords(given: unknown): BadRecordPolicy {
   if (given === undefined) return 'fail';
   if (!isBadRecordPolicy(given)) throw errors.settingInvalid({ setting: 'badRecords', value: given, allowed: BAD_RECORD_POLICIES });
-  return typeof given === 'object' ? { deadLetter: given.deadLetter } : given;
+  return structuredClone(given);
 }
 
 function compileGroup(given: GroupSettings): CompiledGroup {

@@ -5,6 +5,7 @@ import type { Telemetry } from '../ports/telemetry.js';
 import { describeStrategy, isRestartable, NO_FAILURES, onFailure, type RestartHistory } from '../restart/restart-strategy.js';
 import { Task } from '../task/task.js';
 import type { TaskEnd } from '../task/task-end.js';
+import { RecordRetries } from '../task/record-retries.js';
 import type { TaskHost } from '../task/task-host.js';
 import { taskName, type TaskPlan } from '../task/task-plan.js';
 
@@ -19,6 +20,8 @@ import { taskName, type TaskPlan } from '../task/task-plan.js';
  *                           +--------------------------------+
  *                                  |
  *                                  +--failed, may not--> EMPTY, and the job fails
+ *
+ * A task that is to try a record again restarts as that record's operator says (task/record-retries.ts), which the strategy does not count.
  *
  * A fenced task restarts too, for its transaction may have been ended by the log; but one that is fenced again and again has a rival
  * with the same application id, and gives up (FENCED_REPEATEDLY), so that two processes do not take turns for ever.
@@ -54,6 +57,8 @@ interface Slot {
   /** Why the local store must not be used; until an attempt has come so far as to destroy it. */
   distrust: string | undefined;
   fencedAt: number[];
+  /** Of the attempts since the task became this replica's. */
+  retries: RecordRetries;
 }
 
 export class TaskSlots {
@@ -66,7 +71,7 @@ export class TaskSlots {
     private readonly host: SlotsHost,
   ) {
     const slotOf = (plan: TaskPlan): Slot => {
-      return { plan, isOurs: false, current: { state: 'EMPTY' }, latest: undefined, history: NO_FAILURES, distrust: undefined, fencedAt: [] };
+      return { plan, isOurs: false, current: { state: 'EMPTY' }, latest: undefined, history: NO_FAILURES, distrust: undefined, fencedAt: [], retries: new RecordRetries() };
     };
     this.#slots = new Map(plans.map((plan) => [taskName(plan), slotOf(plan)]));
   }
@@ -96,7 +101,8 @@ export class TaskSlots {
     const slot = this.#slots.get(name);
     if (slot === undefined || this.#closed || slot.isOurs) return;
     slot.isOurs = true;
-    if (slot.current.state === 'EMPTY') this.#run(slot, new Task(slot.plan, nextAttempt(slot), this.host.taskHost, slot.distrust));
+    slot.retries = new RecordRetries();
+    if (slot.current.state === 'EMPTY') this.#run(slot, nextAttempt(slot));
   }
 
   /** Gives a task up with a last commit. Resolves when it has ended. */
@@ -130,7 +136,8 @@ export class TaskSlots {
     if (slot.current.state === 'ENDS') await slot.current.ended;
   }
 
-  #run(slot: Slot, task: Task): void {
+  #run(slot: Slot, attempt: number): void {
+    const task = new Task(slot.plan, attempt, this.host.taskHost, slot.distrust, slot.retries);
     slot.latest = task;
     const ended = task.run().then((end) => this.#onEnd(slot, task, end));
     slot.current = { state: 'RUNS', task, ended };
@@ -140,7 +147,7 @@ export class TaskSlots {
     const wasGivenUp = slot.current.state === 'ENDS';
     slot.current = { state: 'EMPTY' };
     if (end.type === 'failed') this.#onFailure(slot, task, end.error, wasGivenUp);
-    if (wasGivenUp && slot.isOurs) this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust));
+    if (wasGivenUp && slot.isOurs) this.#run(slot, task.attempt + 1);
   }
 
   /** One that was to end anyway has ended; what it could not commit is said, and computed again by whoever has it next. */
@@ -153,7 +160,7 @@ export class TaskSlots {
     if (isWeirError(error, 'rebuild-state')) slot.distrust = error.message;
     else if (task.overview().restore !== undefined) slot.distrust = undefined;
     if (restart?.type === 'restart') {
-      const again = (): void => this.#run(slot, new Task(slot.plan, task.attempt + 1, this.host.taskHost, slot.distrust));
+      const again = (): void => this.#run(slot, task.attempt + 1);
       slot.current = { state: 'WAITS', cancel: this.host.clock.after(restart.afterMs, again) };
       this.host.onTaskFailed(name, error);
     } else if (!wasGivenUp || this.#closed) this.host.onGiveUp(name, restart?.error ?? error);
@@ -161,6 +168,8 @@ export class TaskSlots {
 
   #decide(slot: Slot, error: Error): { readonly type: 'restart'; readonly afterMs: number } | { readonly type: 'give-up'; readonly error: Error } {
     const now = this.host.clock.monotonic();
+    const retryInMs = retryDelayOf(error);
+    if (retryInMs !== undefined) return { type: 'restart', afterMs: retryInMs };
     if (!isRestartable(error)) return { type: 'give-up', error };
     if (isWeirError(error, 'fenced')) {
       slot.fencedAt = [...slot.fencedAt.filter((at) => now - at < FENCED_WINDOW_MS), now];
@@ -179,3 +188,6 @@ export class TaskSlots {
 }
 
 const nextAttempt = ({ latest }: Slot): number => (latest === undefined ? 0 : latest.attempt + 1);
+
+/** Milliseconds before the record that ended the task is tried again; undefined for any other end. */
+const retryDelayOf = (error: Error): number | undefined => (isWeirError(error) && error.code === 'RECORD_TO_RETRY' ? Number(error.context['delayMs']) : undefined);

@@ -70,6 +70,13 @@ describe('exponential-delay', () => {
     expect(decide(strategy, [0, 1_000, 63_000, 64_000])).toEqual([1_000, 2_000, 1_000, 2_000].map(restart));
   });
 
+  it('counts the threshold from the restart as it was spread by the jitter', () => {
+    const jittery = { ...strategy, jitterFactor: 0.5 };
+    expect(decide(jittery, [0, 61_499], 1 - 2 ** -53)).toEqual([restart(1_500), restart(3_000)]);
+    expect(decide(jittery, [0, 61_500], 1 - 2 ** -53)).toEqual([restart(1_500), restart(1_500)]);
+    expect(decide(jittery, [0, 60_500], 0)).toEqual([restart(500), restart(500)]);
+  });
+
   it('gives up after as many attempts as allowed, counted anew after each reset', () => {
     expect(decide({ ...strategy, attemptsBeforeResetBackoff: 2 }, [0, 1, 100_000, 100_001, 100_002])).toEqual([
       restart(1_000),

@@ -3,7 +3,8 @@ import type { CompiledRestartStrategy } from '../job/compile-settings.js';
 
 /**
  * Restart strategies, Flink's: whether and when a failed task starts again, decided from the times of its failures. Pure.
- * Source of the rules and defaults: Flink's restart-strategy.* options and its ExponentialDelayRestartBackoffTimeStrategy.
+ * Source of the rules and defaults: Flink's restart-strategy.* options and its RestartBackoffTimeStrategies. Where those count the failures of a
+ * job, these are the failures of one task in one process: a task is a region of its own here (docs/jobs/restarts.md).
  */
 export type RestartDecision = { readonly type: 'restart'; readonly afterMs: number } | { readonly type: 'give-up' };
 
@@ -13,9 +14,11 @@ export interface RestartHistory {
   /** Of exponential-delay: the failures since the backoff was last reset, and the present backoff. */
   readonly attempts: number;
   readonly backoffMs: number;
+  /** When the last restart was to be: the jitter of its backoff included. */
+  readonly restartAt: number;
 }
 
-export const NO_FAILURES: RestartHistory = { failures: [], attempts: 0, backoffMs: 0 };
+export const NO_FAILURES: RestartHistory = { failures: [], attempts: 0, backoffMs: 0, restartAt: Number.NEGATIVE_INFINITY };
 
 /** Failure times that are remembered at most: one more than failure-rate can allow, so that the one too many is seen. */
 const MAX_REMEMBERED = 1_001;
@@ -53,13 +56,12 @@ function exponentialDelay(
   now: number,
   random: number,
 ): { readonly decision: RestartDecision; readonly history: RestartHistory } {
-  const previous = history.failures.at(-2);
-  const quiet = previous === undefined || now - previous >= strategy.resetBackoffThreshold + history.backoffMs;
+  const quiet = now - history.restartAt >= strategy.resetBackoffThreshold;
   const attempts = quiet ? 1 : history.attempts + 1;
   const backoffMs = quiet ? strategy.initialBackoff : Math.min(history.backoffMs * strategy.backoffMultiplier, strategy.maxBackoff);
   const jitter = backoffMs * strategy.jitterFactor * (random * 2 - 1);
   const afterMs = Math.min(Math.max(Math.round(backoffMs + jitter), 0), strategy.maxBackoff);
-  return { decision: restartIf(attempts <= strategy.attemptsBeforeResetBackoff, afterMs), history: { ...history, attempts, backoffMs } };
+  return { decision: restartIf(attempts <= strategy.attemptsBeforeResetBackoff, afterMs), history: { ...history, attempts, backoffMs, restartAt: now + afterMs } };
 }
 
 const restartIf = (allowed: boolean, afterMs: number): RestartDecision => (allowed ? { type: 'restart', afterMs } : { type: 'give-up' });

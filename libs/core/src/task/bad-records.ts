@@ -1,12 +1,14 @@
+import { errors, problemOf } from '../errors/errors.js';
 import { isWeirError, type WeirError } from '../errors/weir-error.js';
 import { writeDeadLetterHeaders } from '../model/dead-letter.js';
 import { NULL } from '../model/record-columns.js';
 import type { BadRecordCounts, Telemetry } from '../ports/telemetry.js';
 import { policyOf } from '../topology/bad-record-checks.js';
-import type { BadRecordPolicy } from '../topology/bad-records.js';
+import { type CompiledPolicy, compilePolicy } from '../topology/bad-records.js';
 import type { Node } from '../topology/graph.js';
 import type { EpochEffects } from './epoch-effects.js';
 import type { RecordContext } from './record-context.js';
+import { retryDelayMs, RecordRetries } from './record-retries.js';
 import type { TaskPlan } from './task-plan.js';
 
 /**
@@ -22,7 +24,10 @@ import type { TaskPlan } from './task-plan.js';
  *   B5. A broadcast record, which every task reads, is put away and counted by task 0 of the sub-topology alone.
  *   B6. A record is put away once per operator, however many of its results fail there one after another.
  *
- * What a function did before it threw stays: values that it collected, state that it updated, timers that it set. Taking it back would
+ *   B7. What a function threw is tried again before the policy has it, where the policy says so: the attempt of the task ends, and the next one
+ *       begins at its last commit (record-retries.ts). Bytes and results are not: they are the same each time.
+ *
+ * What a function did before it threw at the last try stays: values that it collected, state that it updated, timers that it set. Taking it back would
  * need an undo log of every state and of all that stands behind the function, paid for by every record. Kafka Streams' handler of processing
  * exceptions leaves it, too.
  */
@@ -36,12 +41,13 @@ export class BadRecords {
     readonly context: RecordContext,
     /** For records without a timestamp. */
     readonly wallTime: () => number,
+    private readonly retries = new RecordRetries(),
   ) {
     this.#broadcasts = new Set(plan.inputs.flatMap(({ type, topic }) => (type === 'broadcast' ? [topic] : [])));
   }
 
   ruleOf(node: Node): BadRecordRule {
-    const rule = new BadRecordRule(node.name, policyOf(node, this.plan.settings.badRecords), this);
+    const rule = new BadRecordRule(node.name, compilePolicy(policyOf(node, this.plan.settings.badRecords)), this);
     this.#rules.push(rule);
     return rule;
   }
@@ -54,6 +60,15 @@ export class BadRecords {
   /** Whether another task has the record, too, and deals with it (B5). */
   get isLeftToOthers(): boolean {
     return this.plan.task !== 0 && this.#broadcasts.has(this.context.topic);
+  }
+
+  /** B7. @throws WeirError `restart-task` RECORD_TO_RETRY unless the record was tried as often as it may be */
+  tryAgain(retries: NonNullable<CompiledPolicy['retries']>, operator: string, error: WeirError): void {
+    const { topic, partition, offset } = this.context;
+    const retry = this.retries.next({ topic, partition, offset }, retries.attempts);
+    if (retry === undefined) return;
+    const delayMs = retryDelayMs(retries, retry);
+    throw errors.recordToRetry({ operator, topic, partition, offset, retry, attempts: retries.attempts, delayMs, problem: problemOf(error.cause) }, error);
   }
 
   /** Writes the record at hand, as it came. */
@@ -102,26 +117,29 @@ export class BadRecordRule {
 
   constructor(
     readonly operator: string,
-    private readonly policy: BadRecordPolicy,
+    private readonly policy: CompiledPolicy,
     private readonly all: BadRecords,
   ) {}
 
-  /** Deals with an error of the operator on the record at hand. @throws it, where the policy is `fail`, or cannot be another (B2, B4) */
+  /** Deals with an error of the operator on the record at hand. @throws it, where the policy is `fail`, or cannot be another (B2, B4); RECORD_TO_RETRY (B7) */
   handle(error: unknown): void {
-    const { policy, all } = this;
+    const { all } = this;
+    const { action, retries } = this.policy;
     const { topic, partition, offset } = all.context;
-    if (policy === 'fail' || !isWeirError(error, 'data') || partition < 0) throw error;
+    if (!isWeirError(error, 'data') || partition < 0) throw error;
+    if (retries !== undefined && error.code === 'FUNCTION_FAILED') all.tryAgain(retries, this.operator, error);
+    if (action === 'fail') throw error;
     if (all.isLeftToOthers) return;
     if (offset === this.#offset && partition === this.#partition && topic === this.#topic) return;
     this.#topic = topic;
     this.#partition = partition;
     this.#offset = offset;
     this.#lastError = error.message;
-    if (policy === 'skip') {
+    if (action === 'skip') {
       this.#skipped++;
       return;
     }
-    all.putAway(policy.deadLetter, this.operator, error);
+    all.putAway(action.deadLetter, this.operator, error);
     this.#deadLettered++;
   }
 

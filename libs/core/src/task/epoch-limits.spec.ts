@@ -4,6 +4,7 @@ import type { LogChunk } from '../ports/log.js';
 import { BroadcastLimits } from './broadcast-limits.js';
 import { ChunkSlices, type ChunkSlice, EpochLimits } from './epoch-limits.js';
 import { FakeReader } from './fake-log.spec-d.js';
+import { RecordRetries } from './record-retries.js';
 import { chunkOf, plansOf, type Row } from './task-rig.spec-d.js';
 import { topic } from '../topology/topic.js';
 import { utf8 } from '../codec/primitives.js';
@@ -74,17 +75,31 @@ describe('a slice', () => {
 describe('chunks', () => {
   const value = topic('in', { key: utf8, value: utf8 });
   const plan = plansOf((streams) => streams.source('in', value).sink('out', topic('out', { key: utf8, value: utf8 })), { partitions: 1 })[0]!;
-  const slicesOf = (...chunks: readonly LogChunk[]): ChunkSlices => {
+  const retriedSlicesOf = (retries: RecordRetries, ...chunks: readonly LogChunk[]): ChunkSlices => {
     const reader = new FakeReader({ wake: () => undefined, bufferBytes: 1 });
     reader.feed(...chunks);
-    return new ChunkSlices(reader, new BroadcastLimits(plan));
+    return new ChunkSlices(reader, new BroadcastLimits(plan), () => reader.take(), retries);
   };
+  const slicesOf = (...chunks: readonly LogChunk[]): ChunkSlices => retriedSlicesOf(new RecordRetries(), ...chunks);
   const shown = (slice: ChunkSlice | undefined): unknown => slice && [slice.from, slice.to, slice.next];
 
   it('are handed out in slices, each with the offset to go on at, which follows compaction', () => {
     const compacted = chunkOf('in', 0, [4, 7, 8, 20, 21].map((at) => ({ value: 'v', offset: at })));
     const slices = slicesOf({ ...compacted, nextOffset: offset(30) }, chunkOf('in', 0, rows(1, 'v', 30)));
     expect([slices.take(2), slices.take(2), slices.take(2), slices.take(2), slices.take(2)].map(shown)).toEqual([[0, 2, 8], [2, 4, 21], [4, 5, 30], [0, 1, 31], undefined]);
+  });
+
+  it('end before a record that is tried again, which is alone in its epoch (Q3)', () => {
+    const retries = new RecordRetries();
+    retries.next({ topic: 'in', partition: 0, offset: 2 }, 1);
+    const slices = retriedSlicesOf(retries, chunkOf('in', 0, rows(4, 'v')));
+    const take = (): unknown => [shown(slices.take(9)), slices.needsCommit];
+    expect([take(), take(), take()]).toEqual([[[0, 2, 2], false], [undefined, true], [undefined, true]]);
+    slices.frozen();
+    expect(take()).toEqual([[2, 3, 3], true]);
+    slices.frozen();
+    retries.committed();
+    expect(take()).toEqual([[3, 4, 4], false]);
   });
 
   it('without rows move the position all the same', () => {

@@ -2,6 +2,7 @@ import { type Offset, offset } from '../model/brands.js';
 import { NULL, type RecordColumns } from '../model/record-columns.js';
 import type { LogChunk, LogReader } from '../ports/log.js';
 import type { BroadcastLimits } from './broadcast-limits.js';
+import { RecordRetries } from './record-retries.js';
 
 /**
  * EpochLimits: how much an epoch may hold before it takes no more input until it is committed, and how many rows of a chunk are processed
@@ -74,14 +75,34 @@ export class ChunkSlices {
   #row = 0;
   /** Behind the chunk. */
   #end = offset(0);
+  /** Whether the epoch has any rows. */
+  #hasRows = false;
+  #needsCommit = false;
 
   constructor(
     private readonly reader: LogReader,
     private readonly broadcast: BroadcastLimits,
     private readonly next: () => LogChunk | undefined = () => reader.take(),
+    private readonly retries = new RecordRetries(),
   ) {}
 
-  /** The next slice of at most `rows` rows, and of none where a chunk has none; undefined if nothing is fetched. */
+  /** Whether nothing more is taken until the epoch is committed: it ends before, or behind, a record that is tried again. */
+  get needsCommit(): boolean {
+    return this.#needsCommit;
+  }
+
+  /** The epoch was frozen. */
+  frozen(): void {
+    this.#hasRows = this.#needsCommit = false;
+    this.retries.frozen();
+  }
+
+  /** The epoch that was frozen is committed. */
+  committed(): void {
+    this.retries.committed();
+  }
+
+  /** The next slice of at most `rows` rows, and of none where a chunk has none; undefined if nothing is fetched, or `needsCommit`. */
   take(rows: number): ChunkSlice | undefined {
     if (this.#chunk === undefined) {
       this.#chunk = this.next();
@@ -92,10 +113,24 @@ export class ChunkSlices {
     const chunk = this.#chunk;
     const { count, offset: offsets } = chunk.records;
     const from = this.#row;
-    const to = Math.min(count, from + rows);
+    const to = this.#fence(chunk, from, Math.min(count, from + rows));
+    if (to === undefined) return undefined;
     this.#row = to;
     if (to === count) this.#chunk = undefined;
     return { chunk, from, to, next: to === count ? this.#end : offset(offsets[to]!) };
+  }
+
+  /** Where the slice ends: a record that is tried again is alone in its slice and in its epoch (Q3). Undefined: what is before it is to be committed. */
+  #fence(chunk: LogChunk, from: number, to: number): number | undefined {
+    const first = this.retries.firstIn(chunk, from, to);
+    if (first === from && from < to) {
+      this.#needsCommit = true;
+      if (this.#hasRows) return undefined;
+      this.retries.passes({ topic: chunk.topic, partition: chunk.partition, offset: chunk.records.offset[from]! });
+      to = from + 1;
+    } else to = first;
+    this.#hasRows ||= to > from;
+    return to;
   }
 }
 

@@ -16,6 +16,7 @@ import { FunctionOperators } from './function-operators.js';
 import { KeyByOperator, KeyGather, ShuffleReader, ShuffleWriter } from './keyed-operators.js';
 import { FanOut, type HeadOperator, type Receiver, SinkOperator, SourceOperator, StatelessOperator } from './operators.js';
 import { RecordContext } from './record-context.js';
+import type { RecordRetries } from './record-retries.js';
 import type { RepartitionOutput, TaskPlan } from './task-plan.js';
 
 /**
@@ -46,7 +47,7 @@ export class Pipeline {
     this.#wallTime = wallTime;
     const tables = new KeyTables(plan, wallTime);
     this.#tables = tables;
-    const bad = new BadRecords(plan, this.#context, wallTime);
+    const bad = new BadRecords(plan, this.#context, wallTime, host.retries);
     this.#bad = bad;
     this.#functions = new FunctionOperators({
       plan,
@@ -281,4 +282,6 @@ export interface PipelineHost {
   readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
   readonly telemetry: Telemetry;
   readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void;
+  /** Those of the attempts before. */
+  readonly retries?: RecordRetries | undefined;
 }

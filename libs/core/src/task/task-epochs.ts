@@ -150,6 +150,7 @@ export class TaskEpochs {
     const { frozen, began } = this.#commit;
     this.#commit = { type: 'none' };
     this.parts.pipeline.applied(frozen.epoch);
+    this.parts.inputs.slices.committed();
     if (this.#ending === 'none') this.#purge.onCommitted(frozen.offsets);
     const figures = this.#report(frozen, began);
     frozen.effects.clear();
@@ -192,7 +193,7 @@ export class TaskEpochs {
   }
 
   #isFull(): boolean {
-    return this.#limits.isFull(this.#running.outputBytes, this.parts.pipeline.pendingChanges);
+    return this.parts.inputs.slices.needsCommit || this.#limits.isFull(this.#running.outputBytes, this.parts.pipeline.pendingChanges);
   }
 
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
@@ -205,6 +206,7 @@ export class TaskEpochs {
     const effects = this.#running;
     pipeline.freeze(this.#epoch, effects.changes, now);
     this.#limits.frozen(effects.changes.count, effects.changes.byteLength);
+    inputs.slices.frozen();
     atOnce?.flush(effects);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     records.append(effects.changes, positions, barrier ?? round.lastBarrier, now);
@@ -248,7 +250,10 @@ export class TaskEpochs {
         return;
       }
       const slice = slices.take(this.#limits.sliceRows);
-      if (slice === undefined) return;
+      if (slice === undefined) {
+        if (slices.needsCommit) this.#askForRoom();
+        return;
+      }
       const { chunk, from, to, next } = slice;
       const count = to - from;
       pipeline.process(chunk, store, from, to);

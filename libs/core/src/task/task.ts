@@ -10,6 +10,7 @@ import { EpochEffects } from './epoch-effects.js';
 import type { InputPositions } from './input-positions.js';
 import { type Inputs, openInputs } from './open-inputs.js';
 import { Pipeline } from './pipeline.js';
+import { RecordRetries } from './record-retries.js';
 import { restore, type Restored } from './restore.js';
 import { ReservedRecords } from './reserved-records.js';
 import { RestoreTracker } from './restore-tracker.js';
@@ -68,6 +69,7 @@ export class Task implements TaskHandle {
     private readonly host: TaskHost,
     /** Why the local store must not be used, if the attempt before found it damaged. */
     private readonly distrust?: string,
+    private readonly retries = new RecordRetries(),
   ) {
     this.name = taskName(plan);
     this.#statusSince = host.clock.wall();
@@ -200,6 +202,7 @@ export class Task implements TaskHandle {
     // 4.
     const pipeline = new Pipeline(plan, this.attempt, {
       ...host,
+      retries: this.retries,
       onBarrier: (topic, partition, barrier) => {
         this.#positions!.onBarrier(topic, partition, barrier);
         this.#round.onBarrier(barrier.id, host.clock.monotonic());
@@ -243,7 +246,7 @@ export class Task implements TaskHandle {
   }
 
   async #assignInputs(record: EpochRecord | undefined): Promise<Inputs> {
-    const inputs = await openInputs(this.plan, record, this.host, this.#signal.raise);
+    const inputs = await openInputs(this.plan, record, { ...this.host, retries: this.retries, wake: this.#signal.raise });
     this.#positions = inputs.positions;
     this.#reader = inputs.reader;
     this.#signal.raise();

@@ -1,5 +1,5 @@
 import { errors, show } from '../errors/errors.js';
-import { BAD_RECORD_POLICIES, type BadRecordPolicy, isBadRecordPolicy } from './bad-records.js';
+import { BAD_RECORD_POLICIES, type BadRecordPolicy, compilePolicy, isBadRecordPolicy } from './bad-records.js';
 import type { JobGraph, Node } from './graph.js';
 
 /** The policy of an operator. @param byDefault of the job */
@@ -10,8 +10,8 @@ const WITHOUT_POLICY: readonly Node['kind'][] = ['union', 'broadcast', 'sideOutp
 
 /** The topics that bad records of these nodes may go to. */
 export function deadLetterTopicsOf(nodes: readonly Node[], byDefault: BadRecordPolicy): string[] {
-  const policies = nodes.filter(({ kind }) => !WITHOUT_POLICY.includes(kind)).map((node) => policyOf(node, byDefault));
-  return [...new Set(policies.flatMap((policy) => (typeof policy === 'object' ? [policy.deadLetter] : [])))];
+  const policies = nodes.filter(({ kind }) => !WITHOUT_POLICY.includes(kind)).map((node) => compilePolicy(policyOf(node, byDefault)));
+  return [...new Set(policies.flatMap(({ action }) => (typeof action === 'object' ? [action.deadLetter] : [])))];
 }
 
 /** @throws WeirError `invalid` TOPOLOGY_INVALID for a policy that there is not, or a dead-letter topic that the job itself reads or writes */

@@ -31,7 +31,7 @@ export class HandlerCall {
     this.#arguments = new Array<unknown>(count).fill(undefined);
   }
 
-  /** @throws WeirError `data` NEST_HANDLER_FAILED; `invalid` NEST_HANDLER_RESULT */
+  /** @throws Error that names the handler, for core to deal with by the operator's policy; WeirError `invalid` NEST_HANDLER_RESULT */
   run(record: RecordView, value: unknown, out: Collector<unknown>): void {
     const result = this.#result(record, value);
     if (result === undefined) return;
@@ -49,7 +49,7 @@ export class HandlerCall {
     } catch (thrown) {
       if (isWeirError(thrown)) throw thrown;
       const problem = thrown instanceof Error ? thrown.message : String(thrown);
-      throw nestErrors.handlerFailed({ handler: this.#handler.name, ...placeOf(record), problem }, thrown);
+      throw new Error(`handler ${this.#handler.name} threw: ${problem}`, { cause: thrown });
     } finally {
       this.#source.record = undefined;
     }

@@ -1,5 +1,5 @@
 import { KeyedFlatMap, topic } from '@weir/core';
-import type { Codec, Collector, JobDefinition, KeyedContext, RecordView, Stream, StreamBuilder } from '@weir/core';
+import type { Codec, Collector, JobDefinition, KeyedContext, OperatorOptions, RecordView, Stream, StreamBuilder } from '@weir/core';
 import { nestErrors } from '../errors.js';
 import { isKeyed } from './found-handler.js';
 import type { FoundHandler } from './found-handler.js';
@@ -47,15 +47,19 @@ export class HandlerJob implements JobDefinition {
         return found;
       };
       const stream = source.keyBy(key, keyOfRecord, { alreadyPartitioned: { partitioner: partitioner ?? 'auto' } });
-      for (const handler of keyed) sinkOf(handler, stream.flatMap(handler.name, () => new KeyedHandler(handler)));
+      for (const handler of keyed) sinkOf(handler, stream.flatMap(handler.name, () => new KeyedHandler(handler), badRecordsOf(handler)));
     }
-    for (const handler of handlers) if (!isKeyed(handler)) sinkOf(handler, source.flatMap(statelessCalls(handler)));
+    for (const handler of handlers) if (!isKeyed(handler)) sinkOf(handler, source.flatMap(statelessCalls(handler), badRecordsOf(handler)));
   }
 }
 
 function sinkOf(handler: FoundHandler, results: Stream<unknown, unknown>): void {
   const { to } = handler.options;
   if (to !== undefined) results.sink(`${handler.name} to ${to.topic}`, to);
+}
+
+function badRecordsOf({ options: { onBadRecord } }: FoundHandler): OperatorOptions {
+  return onBadRecord === undefined ? {} : { onBadRecord };
 }
 
 /** One task's calls of a handler with state. */

@@ -307,7 +307,26 @@ describe('a handler that fails', () => {
   };
 
   it.each([[{}], [{ state: [LAST] }]])('fails the job with its name and the record, with options %p', async (more) => {
-    expect(await failing(boom, more)).toMatch(/handler Failing\.on threw at the record of readings partition 0 at offset 0: boom.*NEST_HANDLER_FAILED/);
+    expect(await failing(boom, more)).toMatch(/failed on the record of readings partition 0 at offset 0: handler Failing\.on threw: boom.*FUNCTION_FAILED/);
+  });
+
+  it.each([[{}], [{ state: [LAST] }]])('has its records skipped by its own policy, after they were tried again, with options %p', async (more) => {
+    let calls = 0;
+    @Controller()
+    class Picky {
+      @EventPattern<string>('readings')
+      @StreamHandler({ ...form, ...more, to: SEEN, onBadRecord: { policy: 'skip', retries: { attempts: 2, delay: 10 } } })
+      on(@Payload() { n }: Reading): string {
+        if (n === 1) calls++;
+        return n === 1 ? boom() : String(n);
+      }
+    }
+    const rig = await HandlerRig.start({ controllers: [Picky], topics: { readings: 1, seen: 1 } });
+    for (const n of [0, 1, 2]) rig.pipe(READINGS, 'k', { n, t: 0 });
+    await rig.checkpoint([READINGS]);
+    expect(rig.read(SEEN).map(({ value }) => value)).toEqual(['0', '2']);
+    expect(calls).toBe(3);
+    await rig.close();
   });
 
   it('is refused a state that it did not list, with those that it did', async () => {

@@ -16,6 +16,7 @@ describe('@StreamHandler', () => {
     ['a topic that is a name', { to: 'out' }, /to of @StreamHandler.*takes what topic\(name/],
     ['a start that is an offset', { start: 5 }, /start of @StreamHandler.*earliest or latest/],
     ['an empty name', { name: '' }, /name of @StreamHandler.*not empty/],
+    ['retries without end', { onBadRecord: { policy: 'skip', retries: {} } }, /onBadRecord of @StreamHandler.*takes fail, skip, /],
     ['an option that does not exist', { topic: 'x' }, /options of @StreamHandler.*only key, value, .*"topic" came/],
   ])('refuses %s when the class is declared', (_, wrong, message) => {
     const declare = (): void => {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import type { Codec, KeyByOptions, StartPosition, Topic } from '@weir/core';
+import { BAD_RECORD_POLICIES, isBadRecordPolicy } from '@weir/core';
+import type { BadRecordPolicy, Codec, KeyByOptions, StartPosition, Topic } from '@weir/core';
 import { describeValue } from '../describe-value.js';
 import { nestErrors } from '../errors.js';
 
@@ -33,6 +34,8 @@ export interface StreamHandlerOptions<K, V, R> {
   readonly start?: StartPosition | undefined;
   /** Names the operator, by which state is found again. Default `Class.method`: give one before you rename either. */
   readonly name?: string | undefined;
+  /** What becomes of a record at which the handler throws, and how often it is tried again before. Default: the setting `badRecords`. */
+  readonly onBadRecord?: BadRecordPolicy | undefined;
 }
 
 /** What a handler may return: a result, several in a list (a result that is a list itself goes into one), or undefined for none. */
@@ -49,6 +52,7 @@ const OPTION_NAMES = Object.keys({
   to: true,
   start: true,
   name: true,
+  onBadRecord: true,
 } satisfies Record<keyof AnyStreamHandlerOptions, true>);
 
 const METADATA = Symbol('weir: stream handler');
@@ -96,7 +100,7 @@ function mustBeOptions(handler: string, options: unknown): void {
   };
   if (typeof options !== 'object' || options === null) return fail('options', 'an object', options);
   for (const name of Object.keys(options)) if (!OPTION_NAMES.includes(name)) fail('options', `only ${OPTION_NAMES.join(', ')}`, name);
-  const { key, value, state, partitioner, to, start, name } = options as Record<keyof AnyStreamHandlerOptions, unknown>;
+  const { key, value, state, partitioner, to, start, name, onBadRecord } = options as Record<keyof AnyStreamHandlerOptions, unknown>;
   if (!isCodec(key)) fail('key', 'a codec, e.g. utf8', key);
   if (!isCodec(value)) fail('value', 'a codec, e.g. json<T>()', value);
   if (state !== undefined && !(Array.isArray(state) && state.every(isDescriptor))) fail('state', 'a list of state descriptors', state);
@@ -106,6 +110,7 @@ function mustBeOptions(handler: string, options: unknown): void {
   if (to !== undefined && !isTopic(to)) fail('to', 'what topic(name, { key, value }) makes', to);
   if (start !== undefined && start !== 'earliest' && start !== 'latest') fail('start', 'earliest or latest', start);
   if (name !== undefined && (typeof name !== 'string' || name === '')) fail('name', 'a text that is not empty', name);
+  if (onBadRecord !== undefined && !isBadRecordPolicy(onBadRecord)) fail('onBadRecord', BAD_RECORD_POLICIES, onBadRecord);
 }
 
 const PARTITIONERS: readonly unknown[] = ['auto', 'murmur2', 'crc32'];
