@@ -12,6 +12,7 @@ import type {
   JobStatus,
   RoundOverview,
   TaskOverview,
+  TaskPlacement,
 } from '@weir/core';
 import type { LogLines } from './log-lines.js';
 import type { StreamModuleOptions } from './options.js';
@@ -24,6 +25,8 @@ export class FakeJob implements Job {
   status: JobStatus = 'CREATED';
   reason: string | undefined;
   tasks: TaskOverview[] = [];
+  /** Of other replicas. */
+  elsewhere: TaskPlacement[] = [];
   history: readonly RoundOverview[] = [];
   /** Whether `stop` ends the job by itself. */
   stopsAtOnce = true;
@@ -55,6 +58,8 @@ export class FakeJob implements Job {
       parallelism: 2,
       maxParallelism: 128,
       tasks,
+      placements: [...tasks.map(({ subTopology, task: index, status: of }) => ({ subTopology, task: index, status: of, replica: 'this', url: undefined, isHere: true })), ...this.elsewhere],
+      replicas: [],
       checkpoints,
       failures: [],
     };

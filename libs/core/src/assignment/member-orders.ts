@@ -4,7 +4,8 @@ import type { AwaitedTask, TaskOrders } from './assign-tasks.js';
 /**
  * What the leader tells a member: the data of its `MemberShare`.
  *
- * version 1: JSON in UTF-8, fields as below; awaited tasks as pairs of task and present owner. Fields that are not known are passed over.
+ * version 1: JSON in UTF-8, fields as below; awaited tasks as pairs of task and present owner. Fields that are not known are passed over. Added
+ * to version 1 since: `instanceId`, which may be left out.
  */
 export interface MemberOrders extends TaskOrders {
   /** Why this member gets nothing to do, in words; undefined for members in order. */
@@ -15,6 +16,8 @@ export interface MemberOrders extends TaskOrders {
 
 export interface GroupReplica {
   readonly replica: string;
+  /** The name under which it comes back; undefined for a dynamic member. */
+  readonly instanceId?: string | undefined;
   readonly url: string | undefined;
   readonly isLeader: boolean;
   /** What it was told to run. */
@@ -58,8 +61,9 @@ const isPairs = (value: unknown): value is [string, string][] =>
 
 function isReplica(value: unknown): value is GroupReplica {
   if (typeof value !== 'object' || value === null) return false;
-  const { replica, url, isLeader, run } = value as { [K in keyof GroupReplica]?: unknown };
+  const { replica, instanceId, url, isLeader, run } = value as { [K in keyof GroupReplica]?: unknown };
+  if (instanceId !== undefined && typeof instanceId !== 'string') return false;
   return typeof replica === 'string' && (url === undefined || typeof url === 'string') && typeof isLeader === 'boolean' && isNames(run);
 }
 
-const replicaOf = ({ replica, url, isLeader, run }: GroupReplica): GroupReplica => ({ replica, url, isLeader, run });
+const replicaOf = ({ replica, instanceId, url, isLeader, run }: GroupReplica): GroupReplica => ({ replica, instanceId, url, isLeader, run });

@@ -31,8 +31,10 @@ export function planGeneration(members: readonly GroupMemberInfo[], context: Gen
   }
   const assignable = [...reports].map(([memberId, report]): AssignableMember => ({ ...report, memberId }));
   const orders = assignTasks({ subTopologies: context.subTopologies, members: assignable, standbys: context.standbys });
+  const instances = new Map(members.map(({ memberId, instanceId }) => [memberId, instanceId]));
   const replicas = [...reports].map(([memberId, { replica, url }]): GroupReplica => ({
     replica,
+    instanceId: instances.get(memberId),
     url,
     isLeader: replica === context.leader,
     run: orders.get(memberId)!.run,

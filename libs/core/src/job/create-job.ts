@@ -97,6 +97,7 @@ class StreamJob implements Job {
   overview(): JobOverview {
     const { applicationId, maxParallelism } = this.settings;
     const tasks = (this.#replica?.tasks ?? []).map((task) => task.overview());
+    const placements = this.#replica?.placements ?? [];
     return {
       id: this.#id,
       name: this.name,
@@ -105,9 +106,11 @@ class StreamJob implements Job {
       reason: this.#reason,
       startedAt: this.#startedAt,
       statusSince: this.#statusSince,
-      parallelism: tasks.length,
+      parallelism: placements.length,
       maxParallelism,
       tasks,
+      placements,
+      replicas: this.#replica?.replicas ?? [],
       checkpoints: { ...this.#checkpoints, history: this.#replica?.rounds.overview() ?? [] },
       failures: this.#failures,
     };

@@ -12,12 +12,46 @@ export interface JobOverview {
   readonly reason: string | undefined;
   readonly startedAt: number;
   readonly statusSince: number;
+  /** Tasks of the whole job, of all stages. */
   readonly parallelism: number;
   readonly maxParallelism: number;
+  /** Of this replica. */
   readonly tasks: readonly TaskOverview[];
+  /** Every task of the job, with the replica that runs it; empty before the job has planned them. */
+  readonly placements: readonly TaskPlacement[];
+  /** Everybody who shares the tasks; empty while this replica is not in the group, and without a group. */
+  readonly replicas: readonly ReplicaOverview[];
   readonly checkpoints: CheckpointOverview;
   /** Why tasks failed, newest first, at most 16. */
   readonly failures: readonly FailureOverview[];
+}
+
+/** DOWN: it is restored, restarts, or moves from one replica to another. UNKNOWN: this replica has no news of others. */
+export type PlacementStatus = TaskStatus | 'DOWN' | 'UNKNOWN';
+
+export interface TaskPlacement {
+  readonly subTopology: number;
+  readonly task: number;
+  readonly status: PlacementStatus;
+  /** Name of the process that was told to run it; undefined for a task that moves, and where nothing is known. */
+  readonly replica: string | undefined;
+  /** Where that replica is reached by HTTP; undefined where it does not say, and without a group. */
+  readonly url: string | undefined;
+  /** Whether it is this replica. */
+  readonly isHere: boolean;
+}
+
+export interface ReplicaOverview {
+  /** Name of the process: a new one at each start. */
+  readonly replica: string;
+  /** The name under which it comes back; undefined where it has none. */
+  readonly instanceId: string | undefined;
+  readonly url: string | undefined;
+  /** Whether it divides the tasks, and coordinates the checkpoints. */
+  readonly isLeader: boolean;
+  readonly isThis: boolean;
+  /** What it was told to run. */
+  readonly tasks: readonly string[];
 }
 
 export interface TaskOverview {

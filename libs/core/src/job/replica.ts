@@ -3,7 +3,7 @@ import type { CommitFigures } from '../model/commit-figures.js';
 import { CONTROL_VERSION, type ControlRecord, type EndedRound, type TaskReport, type TriggeredRound } from '../control/control-record.js';
 import { ControlTopic } from '../control/control-topic.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
-import type { MemberOrders } from '../assignment/member-orders.js';
+import type { GroupReplica, MemberOrders } from '../assignment/member-orders.js';
 import type { PartitionOffset, TopicPartition } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
@@ -20,6 +20,8 @@ import { GroupSeat } from './group-seat.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
 import { RoundFollower } from './round-follower.js';
 import { RoundHistory } from './round-history.js';
+import type { ReplicaOverview, TaskPlacement } from './job-overview.js';
+import { replicaOverviews, taskPlacements } from './task-placements.js';
 import { TaskSlots } from './task-slots.js';
 
 /**
@@ -75,6 +77,8 @@ export class Replica {
   #seat: GroupSeat | undefined;
   /** Which replica has each task of the job. */
   #owners = new Map<string, string | undefined>();
+  /** Everybody in the group, by the last orders; undefined while they are not known. */
+  #group: readonly GroupReplica[] | undefined;
   /** Its tasks, as they were said last. */
   #said: string | undefined;
 
@@ -129,6 +133,17 @@ export class Replica {
     return this.#slots.tasks;
   }
 
+  /** Every task of the job, and which replica has it. */
+  get placements(): readonly TaskPlacement[] {
+    const own = this.#slots.tasks.map((task) => task.overview());
+    return taskPlacements({ plans: this.parts.plans, own, replica: this.#id, replicas: this.#group, reportOf: (task) => this.#control.view.reportOf(task) });
+  }
+
+  /** Everybody in the group. */
+  get replicas(): readonly ReplicaOverview[] {
+    return replicaOverviews(this.#group ?? [], this.#id);
+  }
+
   /** Whether it knows its tasks, and every one of them runs. */
   get isRunning(): boolean {
     return this.#seat?.isSettled !== false && this.#slots.areRunning;
@@ -141,6 +156,7 @@ export class Replica {
     // that does not answer must not keep the replica, so the control topic is closed first, and then the coordinator is not waited for long.
     const coordinated = this.#coordinator.close();
     await this.#slots.stop();
+    this.#group = undefined;
     await this.#seat?.leave();
     await this.#control.close();
     await this.#settled(coordinated);
@@ -190,6 +206,7 @@ export class Replica {
 
   #onOrders(orders: MemberOrders | undefined): void {
     const replicas = orders?.replicas ?? [];
+    this.#group = orders?.replicas;
     this.#owners = new Map(this.#slots.names.map((name) => [name, undefined]));
     for (const { replica, run } of replicas) for (const task of run) this.#owners.set(task, replica);
     if (orders?.refused !== undefined) this.parts.onFailure(undefined, errors.replicaRefused({ problem: orders.refused }));

@@ -116,6 +116,25 @@ describe('several replicas', () => {
     await replicas.finish();
   });
 
+  it('tell the same of the whole job, each of them: which replica runs what, and what does not run when one dies', async () => {
+    replicas = await ReplicaSet.start(new Alerts(6), 3, 6, true);
+    const { clock, drivers } = replicas;
+    const told = (of: JobTestDriver) => of.overview().placements.map(({ task, status, replica }) => `${task} ${status} on ${replica}`);
+    await clock.waitUntil(() => drivers.every((driver) => driver.overview().placements.every(({ status }) => status === 'RUNNING')));
+    const [first] = drivers;
+    for (const driver of drivers) expect(told(driver)).toEqual(told(first!));
+    expect(first!.overview().placements.filter(({ isHere }) => isHere).length).toBe(first!.overview().tasks.length);
+    const of = first!.overview().replicas;
+    expect([of.map(({ instanceId }) => instanceId).sort(), of.filter(({ isLeader }) => isLeader).length]).toEqual([['replica-0', 'replica-1', 'replica-2'], 1]);
+    expect(of.find(({ isThis }) => isThis)).toMatchObject({ instanceId: 'replica-0' });
+    expect(of.flatMap(({ tasks }) => tasks).sort()).toEqual(['0-0', '0-1', '0-2', '0-3']);
+    await drivers[1]!.crash();
+    await clock.waitUntil(() => drivers[0]!.overview().placements.some(({ status }) => status !== 'RUNNING')); // DOWN, or starting here
+    await replicas.untilShared(2);
+    await clock.waitUntil(() => drivers[0]!.overview().placements.every(({ status }) => status === 'RUNNING'));
+    expect(drivers[0]!.overview().replicas).toHaveLength(2);
+  });
+
   it.each([0, 1, 2])('are known by their instance ids: replica %i, killed, is back at its tasks before its session ends', async (victim) => {
     replicas = await ReplicaSet.start(new Alerts(4), 3, 4, true);
     const { clock, drivers } = replicas;

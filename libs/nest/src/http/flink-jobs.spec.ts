@@ -40,6 +40,16 @@ describe("a job in Flink's list", () => {
     });
   });
 
+  it('counts the tasks of other replicas, too: one that is down is on its way back, one of which nothing is known is reconciled', () => {
+    const elsewhere = (['RUNNING', 'DOWN', 'UNKNOWN'] as const).map((status, task) => ({ subTopology: 1, task, status, replica: 'b', url: undefined, isHere: false }));
+    const overview = overviewIn('RUNNING');
+    const job = { ...overview, placements: [...overview.placements.slice(0, 2), ...elsewhere] };
+    expect(flinkJob(job, 4000).tasks).toMatchObject({ total: 5, running: 2, initializing: 2, reconciling: 1, failed: 0 });
+    const { vertices } = flinkJobDetail(job, {}, 4000) as unknown as { vertices: { parallelism: number; status: string; metrics: Record<string, unknown> }[] };
+    expect(vertices.map(({ parallelism, status }) => [parallelism, status])).toEqual([[2, 'INITIALIZING'], [3, 'INITIALIZING']]);
+    expect(vertices.map(({ metrics }) => metrics['read-records-complete'])).toEqual([true, false]);
+  });
+
   it.each<JobStatus>(['FAILED', 'CANCELED'])('has ended when it is %s', (status) => {
     expect(flinkJob(overviewIn(status), 4000)).toMatchObject({ state: status, 'end-time': 2000, duration: 1000 });
   });

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isTerminal } from '@weir/core';
-import type { JobOverview, JobStatus, TaskOverview, TaskStatus } from '@weir/core';
+import type { JobOverview, JobStatus, TaskOverview, TaskPlacement } from '@weir/core';
 
 /**
  * A job in the shapes of Flink's monitoring REST API, version 1, as `flink list` and Flink's dashboard read them. Statuses need no
  * translation: ours are Flink's. Flink's client refuses a job without jid, name, state, start-time, end-time, duration,
  * last-modification, tasks with a total, and pending-operators, each a plain number or text, never null.
  */
-const TASK_STATUSES: readonly TaskStatus[] = ['CREATED', 'INITIALIZING', 'RUNNING', 'CANCELING', 'CANCELED', 'FAILED'];
-
 /** Flink's ExecutionState, in its order. */
 const EXECUTION_STATES = [
   'CREATED',
@@ -38,6 +36,8 @@ const JOB_STATUSES = [
   'RECONCILING',
 ] as const;
 
+type ExecutionState = (typeof EXECUTION_STATES)[number];
+
 type Counts = Readonly<Record<string, number>>;
 
 export interface FlinkJob {
@@ -59,14 +59,14 @@ export interface FlinkJob {
 
 /** @param now wall-clock milliseconds */
 export function flinkJob(job: JobOverview, now: number): FlinkJob {
-  const counts = countByState(job.tasks);
+  const counts = countByState(job.placements);
   return {
     jid: job.id,
     name: job.name,
     state: job.status,
     ...times(job, now),
     'last-modification': job.statusSince,
-    tasks: { total: job.tasks.length, ...Object.fromEntries(Object.entries(counts).map(([state, n]) => [state.toLowerCase(), n])) },
+    tasks: { total: job.placements.length, ...Object.fromEntries(Object.entries(counts).map(([state, n]) => [state.toLowerCase(), n])) },
     'pending-operators': 0,
     jobType: 'STREAMING',
     schedulerType: 'Default',
@@ -83,7 +83,7 @@ export function flinkJobDetail(
   reached: Readonly<Partial<Record<JobStatus, number>>>,
   now: number,
 ): Readonly<Record<string, unknown>> {
-  const vertices = [...new Set(job.tasks.map((task) => task.subTopology))].map((subTopology) => vertex(job, subTopology, now));
+  const vertices = [...new Set(job.placements.map((task) => task.subTopology))].map((subTopology) => vertex(job, subTopology, now));
   const statusCounts: Record<string, number> = zeroes();
   for (const { status } of vertices) statusCounts[status] = (statusCounts[status] ?? 0) + 1;
   return {
@@ -114,26 +114,28 @@ export function flinkJobDetail(
 type Vertex = ReturnType<typeof vertex>;
 
 function vertex(job: JobOverview, subTopology: number, now: number) {
+  const placed = job.placements.filter((task) => task.subTopology === subTopology);
   const tasks = job.tasks.filter((task) => task.subTopology === subTopology);
+  const isWhole = placed.every(({ isHere }) => isHere); // records of other replicas are not known here
   const sum = (of: (task: TaskOverview) => number): number => tasks.reduce((total, task) => total + of(task), 0);
   return {
     id: vertexId(job.id, subTopology),
     slotSharingGroupId: job.id,
     name: `sub-topology ${subTopology}`,
     maxParallelism: job.maxParallelism,
-    parallelism: tasks.length,
-    status: vertexStatus(tasks),
+    parallelism: placed.length,
+    status: vertexStatus(placed),
     ...times(job, now),
-    tasks: countByState(tasks),
+    tasks: countByState(placed),
     metrics: {
       'read-bytes': 0,
       'read-bytes-complete': false,
       'write-bytes': 0,
       'write-bytes-complete': false,
       'read-records': sum((task) => task.recordsIn),
-      'read-records-complete': true,
+      'read-records-complete': isWhole,
       'write-records': sum((task) => task.recordsOut),
-      'write-records-complete': true,
+      'write-records-complete': isWhole,
     },
   };
 }
@@ -152,9 +154,16 @@ export const vertexId = (jid: string, subTopology: number): string =>
   createHash('sha256').update(`${jid}/${subTopology}`).digest('hex').slice(0, 32);
 
 /** The least advanced of its tasks speaks for a vertex, a failed one before all. */
-function vertexStatus(tasks: readonly TaskOverview[]): TaskStatus {
-  const order: readonly TaskStatus[] = ['FAILED', 'CANCELING', 'CREATED', 'INITIALIZING', 'RUNNING', 'CANCELED'];
-  return order.find((status) => tasks.some((task) => task.status === status)) ?? 'CREATED';
+function vertexStatus(tasks: readonly TaskPlacement[]): ExecutionState {
+  const order: readonly ExecutionState[] = ['FAILED', 'CANCELING', 'CREATED', 'INITIALIZING', 'RECONCILING', 'RUNNING', 'CANCELED'];
+  const states = tasks.map((task) => executionState(task));
+  return order.find((state) => states.includes(state)) ?? 'CREATED';
+}
+
+/** A task that is down on another replica is on its way back; one of which nothing is known is, in Flink's word, being reconciled. */
+function executionState({ status }: TaskPlacement): ExecutionState {
+  if (status === 'DOWN') return 'INITIALIZING';
+  return status === 'UNKNOWN' ? 'RECONCILING' : status;
 }
 
 function times(job: JobOverview, now: number): { 'start-time': number; 'end-time': number; duration: number } {
@@ -168,8 +177,8 @@ function times(job: JobOverview, now: number): { 'start-time': number; 'end-time
 
 const zeroes = (): Record<string, number> => Object.fromEntries(EXECUTION_STATES.map((state) => [state, 0]));
 
-function countByState(tasks: readonly TaskOverview[]): Counts {
+function countByState(tasks: readonly TaskPlacement[]): Counts {
   const counts = zeroes();
-  for (const status of TASK_STATUSES) counts[status] = tasks.filter((task) => task.status === status).length;
+  for (const task of tasks) counts[executionState(task)]! += 1;
   return counts;
 }
