@@ -7,8 +7,9 @@ import type { Api, NodeAddress, Role, Wire } from '../wire/wire.js';
  * - `reply lost`: it is carried out, and the answer does not come back.
  * - `late`: it is not carried out now, the answer seems lost, and a copy arrives when the spec calls `deliverLate`.
  * - an answer: it is not sent, and this is what comes back.
+ * - a promise: it is sent once that is fulfilled.
  */
-export type Fault = 'unreachable' | 'reply lost' | 'late' | Buffer;
+export type Fault = 'unreachable' | 'reply lost' | 'late' | Buffer | Promise<unknown>;
 
 export interface SentRequest {
   readonly api: string;
@@ -43,7 +44,8 @@ export class FaultyWire implements Wire {
     if (Buffer.isBuffer(fault)) return fault;
     if (fault === 'late') this.#late.push(() => this.inner.send(node, 'control', api, [request.body]));
     if (fault === 'reply lost') await this.inner.send(node, role, api, body, timeoutMs);
-    if (fault !== undefined) throw errors.replyLost(context);
+    if (fault instanceof Promise) await fault;
+    else if (fault !== undefined) throw errors.replyLost(context);
     request.answer = await this.inner.send(node, role, api, body, timeoutMs);
     return request.answer;
   }
