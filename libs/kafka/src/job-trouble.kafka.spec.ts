@@ -8,7 +8,7 @@ import { checkOptions } from './options.js';
 import { brokersForSpecs } from './spec/brokers.js';
 import { ClusterClient, clock } from './spec/cluster-client.js';
 import { FaultyWire } from './spec/faulty-wire.js';
-import { JobOnKafka, numbering, produce, until } from './spec/job-on-kafka.js';
+import { JobOnKafka, numbering, produce, until } from './spec/job-on-kafka.spec-d.js';
 import { KafkaJsWire } from './wire/kafkajs-wire.js';
 import { ProtocolWriter } from './wire/protocol-writer.js';
 import { ANY_NODE } from './wire/wire.js';
