@@ -13,6 +13,7 @@ const ROWS: readonly (readonly string[])[] = [['model', 'errors'], ['ports', 'co
 /** Imports against the rows that are there all the same, each with its reason. None is of a type's file that imports it back. */
 const AGAINST_THE_ROWS: Readonly<Record<string, string>> = {
   'ports/telemetry.ts -> type job/job-status.ts': 'events name the status of a job',
+  'ports/telemetry.ts -> type task/standby-status.ts': 'events name the status of a standby',
   'ports/telemetry.ts -> type task/task-status.ts': 'events name the status of a task',
   'restart/restart-strategy.ts -> type job/compile-settings.ts': 'a strategy is a compiled setting',
   'task/task-plan.ts -> type job/compile-settings.ts': 'a plan carries the compiled settings',

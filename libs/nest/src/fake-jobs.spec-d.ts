@@ -30,6 +30,7 @@ export class FakeJob implements Job {
   history: readonly RoundOverview[] = [];
   /** Whether `stop` ends the job by itself. */
   stopsAtOnce = true;
+  standbys: JobOverview['standbys'] = [];
   stopDeadline: number | undefined;
   #end!: (outcome: JobOutcome) => void;
 
@@ -60,6 +61,7 @@ export class FakeJob implements Job {
       tasks,
       placements: [...tasks.map(({ subTopology, task: index, status: of }) => ({ subTopology, task: index, status: of, replica: 'this', url: undefined, isHere: true })), ...this.elsewhere],
       replicas: [],
+      standbys: this.standbys,
       checkpoints,
       failures: [],
     };

@@ -90,7 +90,7 @@ export class ServiceEnvironment {
     if (instanceId !== undefined && !INSTANCE_ID.test(instanceId)) {
       throw new SettingError('INSTANCE_ID', instanceId, '1 to 200 letters, digits, ".", "_" and "-", or none');
     }
-    return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000) };
+    return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000), standbys: this.whole('STANDBYS', 0, 0, 100) };
   }
 
   #advertisedUrl(): string | undefined {

@@ -185,6 +185,13 @@ export const errors = defineErrors({
     advice: 'If this repeats, find the hanging transaction with kafka-transactions.sh find-hanging and abort it.',
     example: { changelog: 'app-0-0-changelog-2', lastStable: 10, highWatermark: 12, waitedMs: 60_000 },
   }),
+  copyOutdated: error({
+    code: 'COPY_OUTDATED',
+    kind: 'rebuild-state',
+    message: (c: { changelog: string; reason: string }) => `A copy of the state in ${c.changelog} cannot follow it any more: ${c.reason}.`,
+    advice: 'Nothing: the copy is built anew, and the task itself is not concerned.',
+    example: { changelog: 'app-0-0-changelog-2', reason: "its position 40 is below the changelog's start 90" },
+  }),
   recordUndecodable: error({
     code: 'RECORD_UNDECODABLE',
     kind: 'data',

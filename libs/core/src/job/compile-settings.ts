@@ -34,6 +34,7 @@ export interface CompiledGroup {
   readonly heartbeatInterval: number;
   readonly rebalanceTimeout: number;
   readonly handoverTimeout: number;
+  readonly standbys: number;
 }
 
 export type CompiledRestartStrategy =
@@ -91,7 +92,7 @@ function compileBadRecords(given: unknown): BadRecordPolicy {
 
 function compileGroup(given: GroupSettings): CompiledGroup {
   if (!isGroup(given)) throw errors.settingInvalid({ setting: 'group', value: given, allowed: 'an object, or \'none\' for a process that shares with nobody' });
-  refuseUnknown('group.', given, ['instanceId', 'sessionTimeout', 'heartbeatInterval', 'rebalanceTimeout', 'handoverTimeout']);
+  refuseUnknown('group.', given, ['instanceId', 'sessionTimeout', 'heartbeatInterval', 'rebalanceTimeout', 'handoverTimeout', 'standbys']);
   const { instanceId } = given;
   if (instanceId !== undefined && (typeof instanceId !== 'string' || !INSTANCE_ID.test(instanceId))) {
     throw errors.settingInvalid({ setting: 'group.instanceId', value: instanceId, allowed: '1 to 200 letters, digits, ".", "_" and "-"' });
@@ -103,6 +104,7 @@ function compileGroup(given: GroupSettings): CompiledGroup {
     heartbeatInterval: Math.min(whole('group.heartbeatInterval', given.heartbeatInterval, 300, 50, 600_000), Math.floor(sessionTimeout / 3)),
     rebalanceTimeout: whole('group.rebalanceTimeout', given.rebalanceTimeout, 30_000, 1_000, 1_800_000),
     handoverTimeout: whole('group.handoverTimeout', given.handoverTimeout, 15_000, 1_000, 600_000),
+    standbys: whole('group.standbys', given.standbys, 0, 0, 100),
   };
 }
 

@@ -111,6 +111,7 @@ class StreamJob implements Job {
       tasks,
       placements,
       replicas: this.#replica?.replicas ?? [],
+      standbys: this.#replica?.standbys ?? [],
       checkpoints: { ...this.#checkpoints, history: this.#replica?.rounds.overview() ?? [] },
       failures: this.#failures,
     };

@@ -1,5 +1,6 @@
 import { closed, type Duties, type DutyStep, NO_DUTIES, obey, overdueAt, reportOf, startOverdue } from '../assignment/duties.js';
 import { decodeMemberOrders, type MemberOrders } from '../assignment/member-orders.js';
+import type { TaskCopy } from '../assignment/assign-tasks.js';
 import { encodeMemberReport } from '../assignment/member-report.js';
 import { planGeneration } from '../assignment/plan-generation.js';
 import { errors } from '../errors/errors.js';
@@ -45,6 +46,10 @@ export interface SeatHost {
   /** Names of the job's tasks, by sub-topology. */
   readonly subTopologies: readonly (readonly string[])[];
   readonly topics: readonly string[];
+  /** How many copies of each task's state the group is to keep. */
+  readonly standbys: number;
+  /** Those that are here. */
+  copies(): readonly TaskCopy[];
   partitionsOf(task: string): readonly TopicPartition[];
   start(task: string): void;
   /** With a last commit. Resolves when it has ended. */
@@ -71,7 +76,7 @@ export class GroupSeat implements MembershipSource {
   #isLeaving = false;
 
   constructor(private readonly host: SeatHost) {
-    const { log, groupId, settings, instanceId, topics, replica, subTopologies } = host;
+    const { log, groupId, settings, instanceId, topics, replica, subTopologies, standbys } = host;
     this.#member = log.joinGroup({
       groupId,
       ...(instanceId === undefined ? {} : { instanceId }),
@@ -79,8 +84,8 @@ export class GroupSeat implements MembershipSource {
       heartbeatMs: settings.heartbeatInterval,
       rebalanceTimeoutMs: settings.rebalanceTimeout,
       topics,
-      describe: () => encodeMemberReport({ replica, join: ++this.#joins, url: host.url(), copies: [], ...reportOf(this.#duties) }),
-      assign: (members) => planGeneration(members, { subTopologies, standbys: 0, leader: replica, partitionsOf: (task) => host.partitionsOf(task) }),
+      describe: () => encodeMemberReport({ replica, join: ++this.#joins, url: host.url(), copies: host.copies(), ...reportOf(this.#duties) }),
+      assign: (members) => planGeneration(members, { subTopologies, standbys, leader: replica, partitionsOf: (task) => host.partitionsOf(task) }),
       onChange: (state) => this.#onChange(state),
     });
   }

@@ -1,3 +1,4 @@
+import type { StandbyStatus } from '../task/standby-status.js';
 import type { TaskStatus } from '../task/task-status.js';
 import type { JobStatus } from './job-status.js';
 
@@ -21,6 +22,8 @@ export interface JobOverview {
   readonly placements: readonly TaskPlacement[];
   /** Everybody who shares the tasks; empty while this replica is not in the group, and without a group. */
   readonly replicas: readonly ReplicaOverview[];
+  /** Copies that this process keeps of the state of tasks that run elsewhere. */
+  readonly standbys: readonly StandbyOverview[];
   readonly checkpoints: CheckpointOverview;
   /** Why tasks failed, newest first, at most 16. */
   readonly failures: readonly FailureOverview[];
@@ -66,6 +69,19 @@ export interface TaskOverview {
   /** Offsets between what the task has read and the last stable offset of its inputs. */
   readonly lag: number;
   readonly restore: RestoreOverview | undefined;
+}
+
+export interface StandbyOverview {
+  readonly subTopology: number;
+  readonly task: number;
+  readonly status: StandbyStatus;
+  readonly statusSince: number;
+  /** The changelog offset up to which the copy holds everything; undefined while that is not known. */
+  readonly position: number | undefined;
+  /** Changelog offsets that it lacks, as it knew within the last half second, or minute where nothing comes; undefined while it does not. */
+  readonly lag: number | undefined;
+  /** Read from the changelog since the copy began. */
+  readonly records: number;
 }
 
 export interface RestoreOverview {

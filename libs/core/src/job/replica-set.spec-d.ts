@@ -1,4 +1,4 @@
-import { InMemoryCluster, JobTestDriver, LIFELIKE, ManualClock, SeededRandom } from '@weir/testing';
+import { InMemoryCluster, JobTestDriver, type JobTestOptions, LIFELIKE, ManualClock, SeededRandom } from '@weir/testing';
 import type { JobDefinition } from './job-definition.js';
 
 export const SESSION_MS = 1_000;
@@ -20,6 +20,10 @@ export interface Work {
   verify(driver: JobTestDriver): void;
 }
 
+export interface ReplicaOptions extends Pick<JobTestOptions, 'state'> {
+  readonly standbys?: number;
+}
+
 /** Replicas of a job on one cluster, each with a disk of its own. */
 export class ReplicaSet {
   readonly drivers: JobTestDriver[] = [];
@@ -34,15 +38,19 @@ export class ReplicaSet {
     this.random = new SeededRandom(seed).fork(31);
   }
 
-  /** @param named whether each replica has an instance id, under which it comes back */
-  static async start(work: Work, count: number, seed: number, named = false): Promise<ReplicaSet> {
+  /**
+   * @param named whether each replica has an instance id, under which it comes back
+   * @param more of each replica's options
+   */
+  static async start(work: Work, count: number, seed: number, named = false, { standbys = 0, ...more }: ReplicaOptions = {}): Promise<ReplicaSet> {
     const clock = new ManualClock({ seed });
     const cluster = new InMemoryCluster({ ...LIFELIKE, clock, seed });
     const replicas = new ReplicaSet(work, clock, cluster, seed);
     const { definition, outputs } = work;
     for (let i = 0; i < count; i++) {
       const topics = i === 0 ? work.topics : {};
-      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { topics, outputs, clock, cluster, settings: named ? { ...SETTINGS, group: { ...SETTINGS.group, instanceId: `replica-${i}` } } : SETTINGS }));
+      const group = { ...SETTINGS.group, standbys, ...(named ? { instanceId: `replica-${i}` } : {}) };
+      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { ...more, topics, outputs, clock, cluster, settings: { ...SETTINGS, group } }));
     }
     await replicas.untilShared(count);
     return replicas;

@@ -20,7 +20,8 @@ import { GroupSeat } from './group-seat.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
 import { RoundFollower } from './round-follower.js';
 import { RoundHistory } from './round-history.js';
-import type { ReplicaOverview, TaskPlacement } from './job-overview.js';
+import type { ReplicaOverview, StandbyOverview, TaskPlacement } from './job-overview.js';
+import { Standbys } from './standbys.js';
 import { replicaOverviews, taskPlacements } from './task-placements.js';
 import { TaskSlots } from './task-slots.js';
 
@@ -64,8 +65,8 @@ export interface ReplicaParts {
 }
 
 const FIRST_LIFE = incarnation(0);
-/** Milliseconds that a coordinator may take to end once it has nothing to do any more. */
-const COORDINATOR_GRACE_MS = 500;
+/** Milliseconds that a coordinator may take to end once it has nothing to do any more, and standbys: nothing waits for what they do. */
+const GRACE_MS = 500;
 
 export class Replica {
   readonly rounds = new RoundHistory();
@@ -75,6 +76,8 @@ export class Replica {
   readonly #coordinator: CheckpointCoordinator;
   readonly #control: ControlTopic;
   #seat: GroupSeat | undefined;
+  /** Undefined where no copies are to be kept. */
+  readonly #standbys: Standbys | undefined;
   /** Which replica has each task of the job. */
   #owners = new Map<string, string | undefined>();
   /** Everybody in the group, by the last orders; undefined while they are not known. */
@@ -89,6 +92,7 @@ export class Replica {
     const { plans, clock, telemetry, settings } = parts;
     this.#id = clock.newId();
     this.#control = open((record) => this.#onControl(record));
+    this.#standbys = this.#keepStandbys();
     this.#slots = new TaskSlots(plans, {
       clock,
       telemetry,
@@ -144,6 +148,10 @@ export class Replica {
     return replicaOverviews(this.#group ?? [], this.#id);
   }
 
+  get standbys(): readonly StandbyOverview[] {
+    return this.#standbys?.overview() ?? [];
+  }
+
   /** Whether it knows its tasks, and every one of them runs. */
   get isRunning(): boolean {
     return this.#seat?.isSettled !== false && this.#slots.areRunning;
@@ -157,15 +165,16 @@ export class Replica {
     const coordinated = this.#coordinator.close();
     await this.#slots.stop();
     this.#group = undefined;
+    if (this.#standbys !== undefined) await this.#settled(this.#standbys.close());
     await this.#seat?.leave();
     await this.#control.close();
     await this.#settled(coordinated);
   }
 
-  #settled(coordinated: Promise<void>): Promise<void> {
+  #settled(ending: Promise<void>): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.parts.clock.after(COORDINATOR_GRACE_MS, resolve);
-      void coordinated.then(() => {
+      const cancel = this.parts.clock.after(GRACE_MS, resolve);
+      void ending.then(() => {
         cancel();
         resolve();
       });
@@ -195,10 +204,12 @@ export class Replica {
       incarnation: FIRST_LIFE,
       subTopologies: bySubTopology(plans),
       topics: [...new Set(inputs.map(({ topic }) => topic))],
+      standbys: this.#standbys === undefined ? 0 : group.standbys,
+      copies: () => this.#standbys?.report ?? [],
       partitionsOf: (task) => partitionsOf(plans.find((plan) => taskName(plan) === task)),
       start: (task) => this.#slots.start(task),
-      close: (task) => this.#slots.close(task),
-      drop: (task) => this.#slots.drop(task),
+      close: (task) => this.#slots.close(task).then(() => this.#standbys?.settle(task)),
+      drop: (task) => this.#slots.drop(task).then(() => this.#standbys?.settle(task)),
       onOrders: (orders) => this.#onOrders(orders),
       onFailure: (error) => this.parts.onFailure(undefined, error),
     });
@@ -209,6 +220,7 @@ export class Replica {
     this.#group = orders?.replicas;
     this.#owners = new Map(this.#slots.names.map((name) => [name, undefined]));
     for (const { replica, run } of replicas) for (const task of run) this.#owners.set(task, replica);
+    if (orders !== undefined) this.#standbys?.obey(orders); // those of a replica that was counted out go on: they are in nobody's way
     if (orders?.refused !== undefined) this.parts.onFailure(undefined, errors.replicaRefused({ problem: orders.refused }));
     if (replicas.some(({ replica, isLeader }) => isLeader && replica === this.#id)) this.#coordinator.lead();
     else this.#coordinator.resign();
@@ -226,11 +238,21 @@ export class Replica {
     telemetry.emit({ type: 'job-notice', job: plans[0]!.job, message: `replica ${this.#id} (${names.join(', ')}) has ${tasks} of ${this.#slots.names.length}` });
   }
 
+  #keepStandbys(): Standbys | undefined {
+    const { settings, plans, log, backend, clock, telemetry } = this.parts;
+    const wanted = settings.group?.standbys ?? 0;
+    if (wanted === 0) return undefined;
+    if (backend.kind !== 'filesystem') return new Standbys(plans, { backend, log, clock, telemetry, isBusy: (task) => this.#slots.isBusy(task) });
+    const message = `group.standbys is ${wanted}, and no copies are kept: the state of backend filesystem is in snapshots, which every replica reads when it takes a task over.`;
+    telemetry.emit({ type: 'job-notice', job: plans[0]!.job, message });
+    return undefined;
+  }
+
   #taskHost(): TaskHost {
     const { log, backend, clock, telemetry } = this.parts;
     return {
       log,
-      backend,
+      backend: this.#standbys ?? backend,
       clock,
       telemetry,
       ownership: this.#ownership(),

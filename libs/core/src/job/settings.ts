@@ -48,6 +48,12 @@ export interface GroupSettings {
   readonly rebalanceTimeout?: number | undefined;
   /** How long a task's next owner waits for the last commit of the one before, 1000 to 600000. Default 15000. */
   readonly handoverTimeout?: number | undefined;
+  /**
+   * How many other replicas keep a copy of each task's state, 0 to 100 (Kafka Streams' `num.standby.replicas`): one of them takes the task over
+   * without reading its changelog from the start. At most one per replica, so fewer where there are fewer. The `filesystem` backend has none:
+   * its state is in snapshots that every replica reads. Default 0.
+   */
+  readonly standbys?: number | undefined;
 }
 
 export const CHECKPOINTING_MODES = ['EXACTLY_ONCE', 'AT_LEAST_ONCE'] as const;

@@ -96,6 +96,12 @@ export class TaskSlots {
     return [...this.#slots.values()].every(({ isOurs, latest }) => !isOurs || latest?.status === 'RUNNING');
   }
 
+  /** Whether a task is this replica's, or still ends here: its store is in use, or about to be. */
+  isBusy(name: string): boolean {
+    const slot = this.#slots.get(name)!;
+    return slot.isOurs || slot.current.state !== 'EMPTY';
+  }
+
   /** Starts a task that is this replica's from now on; one that still ends is started once it has ended. */
   start(name: string): void {
     const slot = this.#slots.get(name);

@@ -1,5 +1,6 @@
 import type { CheckpointId, Offset, TaskIndex } from '../model/brands.js';
 import type { JobStatus } from '../job/job-status.js';
+import type { StandbyStatus } from '../task/standby-status.js';
 import type { TaskStatus } from '../task/task-status.js';
 
 /**
@@ -53,6 +54,17 @@ export type TelemetryEvent =
   | ({ readonly type: 'operator-metrics'; readonly operator: string; readonly metrics: readonly MetricReport[] } & TaskRef)
   /** Records that operators could not process and a commit has dropped or put away; those that failed a task are not among them. */
   | ({ readonly type: 'bad-records'; readonly operators: readonly BadRecordCounts[] } & TaskRef)
+  | ({
+      readonly type: 'standby-status';
+      readonly from: StandbyStatus;
+      readonly to: StandbyStatus;
+      /** Read from the changelog by this copy. */
+      readonly records: number;
+      /** Changelog offsets that the copy lacks. */
+      readonly lag: number;
+    } & TaskRef)
+  /** A copy begins anew by itself; the task runs elsewhere and is not concerned. */
+  | ({ readonly type: 'standby-failed'; readonly error: Error; readonly retryInMs: number } & TaskRef)
   | ({ readonly type: 'store-rebuild'; readonly reason: string } & TaskRef)
   /**
    * The task goes on at another offset than the next one, for that is not in the log: records from `from` to below `to` are skipped, or,

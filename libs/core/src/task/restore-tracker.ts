@@ -1,7 +1,6 @@
 import type { RestorePlan } from '../checkpoint/restore-plan.js';
 import type { RestoreOverview } from '../job/job-overview.js';
 import type { Clock } from '../ports/clock.js';
-import type { StateBackendKind } from '../ports/state-backend.js';
 import type { TaskRef, Telemetry } from '../ports/telemetry.js';
 import type { RestoreProgress } from './restore.js';
 
@@ -24,12 +23,11 @@ export class RestoreTracker {
     return this.#overview;
   }
 
-  planned(plan: RestorePlan, backend: StateBackendKind): void {
+  planned(plan: RestorePlan): void {
     this.#began = this.#lastReport = this.clock.monotonic();
     const rebuildReason = plan.type === 'rebuild' ? plan.reason : undefined;
     if (rebuildReason !== undefined) this.telemetry.emit({ type: 'store-rebuild', ...this.task, reason: rebuildReason });
-    const fromLocalState = plan.type === 'from-position' && backend !== 'memory';
-    this.#overview = { fromLocalState, rebuildReason, records: 0, remaining: 0, etaMs: 0 };
+    this.#overview = { fromLocalState: plan.type === 'from-position', rebuildReason, records: 0, remaining: 0, etaMs: 0 };
   }
 
   progressed({ records, offsets, remaining }: RestoreProgress): void {

@@ -99,33 +99,47 @@ async function stableEnds({ log, clock, changelog, stableTimeoutMs, isCanceled }
   return undefined;
 }
 
+/** What opening a store takes: a task's restore has it, and a standby. */
+export type OpenParts = Pick<RestoreParts, 'log' | 'backend' | 'clock' | 'scope' | 'distrust' | 'changelog' | 'onPlan'>;
+
 /** Step 2. A store that cannot be used is destroyed before a new one is built, and never half used. */
 async function openStore(parts: RestoreParts, ends: PartitionEnds): Promise<{ readonly store: StateStore; readonly plan: RestorePlan }> {
-  const { backend, scope } = parts;
-  let store: StateStore;
-  let damage = parts.distrust;
+  return makeUsable(parts, await openAny(parts), ends);
+}
+
+export interface OpenedStore {
+  readonly store: StateStore;
+  /** Why what lay there before is gone. */
+  readonly damage: string | undefined;
+}
+
+/** Opens what lies there; what cannot be read, or must not be used, is destroyed. */
+export async function openAny({ backend, scope, distrust }: OpenParts): Promise<OpenedStore> {
+  let damage = distrust;
   try {
     if (damage !== undefined) await backend.destroy(scope);
-    store = await backend.open(scope);
+    return { store: await backend.open(scope), damage };
   } catch (thrown) {
     if (!isWeirError(thrown, 'rebuild-state')) throw thrown;
     damage = thrown.message;
     await backend.destroy(scope);
-    store = await backend.open(scope);
+    return { store: await backend.open(scope), damage };
   }
+}
+
+/** Decides whether an opened store is a prefix of the changelog, and takes an empty one in its place if it is not. */
+export async function makeUsable(parts: OpenParts, { store, damage }: OpenedStore, ends: PartitionEnds): Promise<{ readonly store: StateStore; readonly plan: RestorePlan }> {
   const found = await decide(parts, store, ends);
   const plan: RestorePlan = damage !== undefined && found.type === 'rebuild' ? { ...found, reason: damage } : found;
   parts.onPlan(plan);
-  if (plan.type === 'rebuild' && store.position !== undefined) {
-    await store.close();
-    await backend.destroy(scope);
-    store = await backend.open(scope);
-  }
-  return { store, plan };
+  if (plan.type !== 'rebuild' || store.position === undefined) return { store, plan };
+  await store.close();
+  await parts.backend.destroy(parts.scope);
+  return { store: await parts.backend.open(parts.scope), plan };
 }
 
 /** Closes the store if the log cannot be asked: left open, it would be locked to every later attempt. */
-async function decide({ log, clock, changelog }: RestoreParts, store: StateStore, ends: PartitionEnds): Promise<RestorePlan> {
+async function decide({ log, clock, changelog }: OpenParts, store: StateStore, ends: PartitionEnds): Promise<RestorePlan> {
   const { position } = store;
   const { topicId, deleteRetentionMs } = changelog;
   try {

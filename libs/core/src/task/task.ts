@@ -238,7 +238,7 @@ export class Task implements TaskHandle {
       scope: scopeOf(plan),
       changelog: plan.changelog,
       stableTimeoutMs: this.#transactionTimeoutMs + STABLE_GRACE_MS,
-      onPlan: (chosen) => this.#tracker.planned(chosen, host.backend.kind),
+      onPlan: (chosen) => this.#tracker.planned(chosen),
       onProgress: (progress) => this.#tracker.progressed(progress),
       signal: this.#signal,
       isCanceled: () => this.#isEnding,

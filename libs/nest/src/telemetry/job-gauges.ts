@@ -28,6 +28,12 @@ const OF_TASK: Readonly<Record<string, (task: JobOverview['tasks'][number]) => V
   restoreEta: (task) => task.restore?.etaMs,
 };
 
+/** Gauges of a copy that this process keeps of another's task: what it lacks, and up to where it holds everything. */
+const OF_STANDBY: Readonly<Record<string, (standby: JobOverview['standbys'][number]) => Value>> = {
+  lag: (standby) => standby.lag,
+  position: (standby) => standby.position,
+};
+
 /**
  * Observes overviews whenever OpenTelemetry collects; without an SDK that is never.
  * @returns what ends it
@@ -40,6 +46,7 @@ export function observeJobs(
   const running = meter.createObservableGauge('weir.numRunningJobs');
   const ofJob = new Map(Object.keys(OF_JOB).map((name) => [name, meter.createObservableGauge(`weir.job.${name}`)]));
   const ofTask = new Map(Object.keys(OF_TASK).map((name) => [name, meter.createObservableGauge(`weir.task.${name}`)]));
+  const ofStandby = new Map(Object.keys(OF_STANDBY).map((name) => [name, meter.createObservableGauge(`weir.standby.${name}`)]));
 
   const observe = (result: BatchObservableResult): void => {
     const now = clock.wall();
@@ -52,9 +59,13 @@ export function observeJobs(
         const ids = taskAttributes({ job: job.name, subTopology: task.subTopology, task: task.task });
         for (const [name, gauge] of ofTask) observeDefined(result, gauge, OF_TASK[name]!(task), ids);
       }
+      for (const standby of job.standbys) {
+        const ids = taskAttributes({ job: job.name, subTopology: standby.subTopology, task: standby.task });
+        for (const [name, gauge] of ofStandby) observeDefined(result, gauge, OF_STANDBY[name]!(standby), ids);
+      }
     }
   };
-  const observables = [running, ...ofJob.values(), ...ofTask.values()];
+  const observables = [running, ...ofJob.values(), ...ofTask.values(), ...ofStandby.values()];
   meter.addBatchObservableCallback(observe, observables);
   return () => meter.removeBatchObservableCallback(observe, observables);
 }

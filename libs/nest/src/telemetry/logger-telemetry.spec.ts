@@ -118,6 +118,20 @@ describe('telemetry as lines of a log', () => {
     expect(recorded.lines).toEqual(['warn alerts task 0-3: readings dead-lettered 2 bad records, the last: 2 fields\\nof 3; jump skipped 1 bad records, the last: no id']);
   });
 
+  it('says when a copy has caught up, is taken over, or failed; its other moves are for those who debug', () => {
+    const standby = { type: 'standby-status' as const, ...task, records: 120, lag: 3 };
+    telemetry.emit({ ...standby, from: 'OPENING', to: 'CATCHING_UP' });
+    telemetry.emit({ ...standby, from: 'CATCHING_UP', to: 'FOLLOWING' });
+    telemetry.emit({ ...standby, from: 'FOLLOWING', to: 'PROMOTED' });
+    telemetry.emit({ type: 'standby-failed', ...task, error: new Error('disk full'), retryInMs: 2_000 });
+    expect(recorded.lines).toEqual([
+      'debug alerts task 0-3: copy OPENING -> CATCHING_UP',
+      'log alerts task 0-3: a copy of its state is kept here, and has caught up: read 120 records',
+      'log alerts task 0-3: takes over the copy of its state that was kept here; it lacks 3 offsets of the changelog',
+      'warn alerts task 0-3: the copy of its state here failed, begins anew in 2000 ms: Error: disk full',
+    ]);
+  });
+
   it('covers the remaining events: failed purges, rebuilt stores, task status; metrics are no lines', () => {
     telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
     telemetry.emit({ type: 'store-rebuild', ...task, reason: 'older than delete.retention.ms' });

@@ -13,9 +13,11 @@ const RESTORE_LINE_EVERY_MS = 2000;
  * | level | events                                                                                        |
  * | ----- | --------------------------------------------------------------------------------------------- |
  * | log   | job status, notices, restore progress (every 2 s for each task, and always its end)             |
+ * | log   | copies that have caught up, or are taken over by their task                                    |
  * | warn  | waiting (once for each reason), restarts, task failures, rebuilt stores, failed checkpoints and purges |
+ * | warn  | copies that failed, and when they begin anew                                                   |
  * | warn  | bad records that a commit dropped or put away: their number for each operator, and the last error |
- * | debug | task status                                                                                   |
+ * | debug | task status, other moves of copies                                                             |
  * | none  | commits and completed checkpoints, of which there are several a second: they are metrics and spans |
  *
  * That a job has FAILED is not logged here: the runner does, who has the error with its causes.
@@ -53,6 +55,10 @@ export class LoggerTelemetry implements Telemetry {
         const next = event.restartInMs === undefined ? 'not restarted' : `restarts in ${Math.round(event.restartInMs)} ms`;
         return this.#lines.warn(`${idOf(event)}: failed, ${next}: ${causeChain(event.error)}`);
       }
+      case 'standby-status':
+        return this.#standbyStatus(event);
+      case 'standby-failed':
+        return this.#lines.warn(`${idOf(event)}: the copy of its state here failed, begins anew in ${Math.round(event.retryInMs)} ms: ${causeChain(event.error)}`);
       case 'purge-failed':
         return this.#lines.warn(`${idOf(event)}: could not delete what it has read of repartition topics, tries again later: ${causeChain(event.error)}`);
       case 'bad-records':
@@ -81,6 +87,13 @@ export class LoggerTelemetry implements Telemetry {
     const line = `${event.job}: ${event.from} -> ${event.to}${reason}`;
     if (event.to === 'RESTARTING' || event.to === 'FAILING') this.#lines.warn(line);
     else this.#lines.log(line);
+  }
+
+  #standbyStatus(event: Extract<TelemetryEvent, { type: 'standby-status' }>): void {
+    const id = idOf(event);
+    if (event.to === 'FOLLOWING') return this.#lines.log(`${id}: a copy of its state is kept here, and has caught up: read ${event.records} records`);
+    if (event.to === 'PROMOTED') return this.#lines.log(`${id}: takes over the copy of its state that was kept here; it lacks ${event.lag} offsets of the changelog`);
+    this.#lines.debug(`${id}: copy ${event.from} -> ${event.to}`);
   }
 
   #restoreProgress(event: RestoreProgress): void {

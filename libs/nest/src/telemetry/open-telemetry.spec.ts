@@ -175,6 +175,12 @@ describe('what functions measure', () => {
     telemetry.emit({ type: 'purge-failed', ...task, error: new Error('not authorized') });
     expect(recorder.values).toEqual([['weir.task.numPurgeFailures', 1, labels]]);
   });
+
+  it('counts failures of copies', () => {
+    const { recorder, telemetry } = rig();
+    telemetry.emit({ type: 'standby-failed', ...task, error: new Error('disk full'), retryInMs: 1_000 });
+    expect(recorder.values).toEqual([['weir.standby.numFailures', 1, labels]]);
+  });
 });
 
 describe('gauges of jobs', () => {
@@ -190,6 +196,11 @@ describe('gauges of jobs', () => {
     const overview = overviewOf((job) => {
       job.status = 'RUNNING';
       job.tasks = [taskOverview(0), taskOverview(1, { lag: 8, restore })];
+      const copy = { subTopology: 0, statusSince: 1, records: 9 };
+      job.standbys = [
+        { ...copy, task: 2, status: 'FOLLOWING', position: 70, lag: 4 },
+        { ...copy, task: 3, status: 'OPENING', position: undefined, lag: undefined },
+      ];
     });
     const end = observeJobs(() => [overview], new SteppedClock(), recorder.meter);
     const seen = recorder.collect();
@@ -206,7 +217,10 @@ describe('gauges of jobs', () => {
       'weir.task.pendingRecords#1': 8,
       'weir.task.restoreRemaining#1': 20,
       'weir.task.restoreEta#1': 100,
+      'weir.standby.lag#2': 4,
+      'weir.standby.position#2': 70,
     });
+    expect(seen.has('weir.standby.lag#3')).toBe(false);
     expect(seen.has('weir.task.restoreRemaining#0')).toBe(false);
     end();
     expect(recorder.collect().size).toBe(0);

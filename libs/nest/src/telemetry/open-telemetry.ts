@@ -77,7 +77,10 @@ export class OpenTelemetry implements Telemetry {
       case 'job-notice':
       case 'store-rebuild':
       case 'input-reset':
+      case 'standby-status':
         return;
+      case 'standby-failed':
+        return this.#counters.standbyFailures.add(1, taskAttributes(event));
       case 'purge-failed':
         return this.#counters.purgeFailures.add(1, taskAttributes(event));
       case 'bad-records':
@@ -135,6 +138,7 @@ interface TaskCounters {
   readonly restarts: Counter;
   readonly taskFailures: Counter;
   readonly purgeFailures: Counter;
+  readonly standbyFailures: Counter;
   readonly skipped: Counter;
   readonly deadLettered: Counter;
   readonly completed: Counter;
@@ -152,6 +156,7 @@ function taskCounters(meter: Meter): TaskCounters {
     restarts: counter('weir.job.numRestarts', 'How often the job went to RESTARTING', '{restart}'),
     taskFailures: counter('weir.job.numTaskFailures', 'Failures of tasks', '{failure}'),
     purgeFailures: counter('weir.task.numPurgeFailures', 'Purges of repartition topics that failed', '{failure}'),
+    standbyFailures: counter('weir.standby.numFailures', 'Failures of copies of tasks that run elsewhere', '{failure}'),
     skipped: counter('weir.operator.numRecordsSkipped', 'Bad records that were dropped, counted when that is committed', '{record}'),
     deadLettered: counter('weir.operator.numRecordsDeadLettered', 'Bad records put into a dead-letter topic, counted when that is committed', '{record}'),
     completed: counter('weir.job.numberOfCompletedCheckpoints', 'Checkpoints completed', '{checkpoint}'),
