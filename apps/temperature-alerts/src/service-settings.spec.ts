@@ -18,7 +18,7 @@ describe('the settings of the service', () => {
       checkpointIntervalMs: 500,
       checkpointMode: 'EXACTLY_ONCE',
       parallelism: undefined,
-      group: { instanceId: undefined, sessionTimeout: 10_000 },
+      group: { instanceId: undefined, sessionTimeout: 10_000, standbys: 0 },
       advertisedUrl: undefined,
       logLevels: ['fatal', 'error', 'warn', 'log'],
       badRecords: 'fail',
@@ -54,8 +54,8 @@ describe('the settings of the service', () => {
   it('share the tasks with other replicas under the name beside the state, unless told otherwise', () => {
     const of = (variables: Record<string, string>): unknown => settingsFrom({ KAFKA_BROKERS, ...variables }).group;
     expect(of({ REPLICAS: 'one', INSTANCE_ID: 'a' })).toBe('none');
-    expect(of({ REPLICAS: 'shared', INSTANCE_ID: 'alerts-0', SESSION_TIMEOUT_MS: '6000' })).toEqual({ instanceId: 'alerts-0', sessionTimeout: 6_000 });
-    expect([of({ INSTANCE_ID: 'none' }), of({ INSTANCE_ID: '' })]).toEqual(Array(2).fill({ instanceId: 'none', sessionTimeout: 10_000 }));
+    expect(of({ REPLICAS: 'shared', INSTANCE_ID: 'alerts-0', SESSION_TIMEOUT_MS: '6000', STANDBYS: '1' })).toEqual({ instanceId: 'alerts-0', sessionTimeout: 6_000, standbys: 1 });
+    expect([of({ INSTANCE_ID: 'none' }), of({ INSTANCE_ID: '' })]).toEqual(Array(2).fill({ instanceId: 'none', sessionTimeout: 10_000, standbys: 0 }));
     expect(settingsFrom({ KAFKA_BROKERS, ADVERTISED_URL: 'http://alerts-0.alerts:8081' })).toMatchObject({ advertisedUrl: 'http://alerts-0.alerts:8081' });
   });
 
@@ -83,6 +83,8 @@ describe('the settings of the service', () => {
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
     [{ REPLICAS: '3' }, 'REPLICAS is "3"; allowed: shared, one.'],
+    [{ STANDBYS: '-1' }, 'STANDBYS is "-1"; allowed: a whole number from 0 to 100.'],
+    [{ REPLICAS: 'one', STANDBYS: '1' }, 'STANDBYS is "1"; allowed: 0 where REPLICAS is one: copies are kept by other replicas.'],
     [{ INSTANCE_ID: 'a b' }, 'INSTANCE_ID is "a b"; allowed: 1 to 200 letters'],
     [{ ADVERTISED_URL: 'alerts-0:8081' }, 'ADVERTISED_URL is "alerts-0:8081"; allowed: a URL'],
     [{ STATE_BACKEND: 'disk' }, 'STATE_BACKEND is "disk"; allowed: rocksdb, filesystem, memory.'],

@@ -84,13 +84,17 @@ export class ServiceEnvironment {
   }
 
   #group(): GroupSettings | 'none' {
-    if (this.oneOf('REPLICAS', ['shared', 'one']) === 'one') return 'none';
+    const standbys = this.whole('STANDBYS', 0, 0, 100);
+    if (this.oneOf('REPLICAS', ['shared', 'one']) === 'one') {
+      if (standbys > 0) throw new SettingError('STANDBYS', String(standbys), '0 where REPLICAS is one: copies are kept by other replicas');
+      return 'none';
+    }
     // Set to nothing it says the same as none: such a process has no name to come back under.
     const instanceId = this.variables['INSTANCE_ID'] === '' ? 'none' : this.read('INSTANCE_ID');
     if (instanceId !== undefined && !INSTANCE_ID.test(instanceId)) {
       throw new SettingError('INSTANCE_ID', instanceId, '1 to 200 letters, digits, ".", "_" and "-", or none');
     }
-    return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000), standbys: this.whole('STANDBYS', 0, 0, 100) };
+    return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000), standbys };
   }
 
   #advertisedUrl(): string | undefined {

@@ -20,7 +20,7 @@ export interface Work {
   verify(driver: JobTestDriver): void;
 }
 
-export interface ReplicaOptions extends Pick<JobTestOptions, 'state'> {
+export interface ReplicaOptions extends Pick<JobTestOptions, 'state' | 'log'> {
   readonly standbys?: number;
 }
 
@@ -28,6 +28,7 @@ export interface ReplicaOptions extends Pick<JobTestOptions, 'state'> {
 export class ReplicaSet {
   readonly drivers: JobTestDriver[] = [];
   readonly random: SeededRandom;
+  #start!: (replica: number) => void;
 
   private constructor(
     readonly work: Work,
@@ -46,14 +47,21 @@ export class ReplicaSet {
     const clock = new ManualClock({ seed });
     const cluster = new InMemoryCluster({ ...LIFELIKE, clock, seed });
     const replicas = new ReplicaSet(work, clock, cluster, seed);
-    const { definition, outputs } = work;
-    for (let i = 0; i < count; i++) {
+    replicas.#start = (i) => {
+      const { definition, outputs } = work;
       const topics = i === 0 ? work.topics : {};
       const group = { ...SETTINGS.group, standbys, ...(named ? { instanceId: `replica-${i}` } : {}) };
       replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { ...more, topics, outputs, clock, cluster, settings: { ...SETTINGS, group } }));
-    }
+    };
+    for (let i = 0; i < count; i++) replicas.#start(i);
     await replicas.untilShared(count);
     return replicas;
+  }
+
+  /** Starts one more, and waits until it has its part. */
+  async add(): Promise<void> {
+    this.#start(this.drivers.length);
+    await this.untilShared(this.drivers.length);
   }
 
   /** Names of the tasks that run on each replica. */

@@ -89,7 +89,7 @@ export class Standbys implements StateBackend {
     const isBusy = this.host.isBusy(name);
     const isDue = copy.isWanted && !isBusy && !this.#isClosed;
     if (current.state === 'NONE' && isDue) this.#begin(copy);
-    if (current.state === 'FOLLOWS' && !isDue && (!isBusy || this.#isClosed)) this.#endBy(copy, current, () => current.standby.close());
+    if (current.state === 'FOLLOWS' && !isDue && (!isBusy || this.#isClosed)) void this.#endBy(copy, current, () => current.standby.close());
     if (current.state === 'WAITS' && !isDue) {
       current.cancel();
       copy.current = { state: 'NONE' };
