@@ -20,7 +20,7 @@ export class AppModule {
       advertisedUrl: settings.advertisedUrl,
       restartStrategy: settings.restartStrategy,
       checkpointing: { interval: settings.checkpointIntervalMs, mode: settings.checkpointMode },
-      exitOnFailure: true,
+      exitOnFailure: settings.exitOnFailure,
     });
     return {
       module: AppModule,

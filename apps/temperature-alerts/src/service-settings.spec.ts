@@ -20,6 +20,7 @@ describe('the settings of the service', () => {
       parallelism: undefined,
       group: { instanceId: undefined, sessionTimeout: 10_000, standbys: 0 },
       advertisedUrl: undefined,
+      exitOnFailure: true,
       logLevels: ['fatal', 'error', 'warn', 'log'],
       badRecords: 'fail',
       alerts: { inputTopic: 'sensor-readings', outputTopic: 'temperature-alerts', inputPartitioner: 'auto', threshold: 10 },
@@ -59,6 +60,11 @@ describe('the settings of the service', () => {
     expect(settingsFrom({ KAFKA_BROKERS, ADVERTISED_URL: 'http://alerts-0.alerts:8081' })).toMatchObject({ advertisedUrl: 'http://alerts-0.alerts:8081' });
   });
 
+  it('say what a failed job means for the process', () => {
+    const of = (EXIT_ON_FAILURE: string): unknown => settingsFrom({ KAFKA_BROKERS, EXIT_ON_FAILURE }).exitOnFailure;
+    expect([of('true'), of('false'), of('7'), of('')]).toEqual([true, false, 7, true]);
+  });
+
   it('say what becomes of bad records', () => {
     expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'skip' })).toMatchObject({ badRecords: 'skip' });
     expect(settingsFrom({ KAFKA_BROKERS, BAD_RECORDS: 'deadLetter', DEAD_LETTER_TOPIC: 'dead' })).toMatchObject({ badRecords: { deadLetter: 'dead' } });
@@ -82,6 +88,8 @@ describe('the settings of the service', () => {
   it.each([
     [{ KAFKA_BROKERS: undefined }, 'KAFKA_BROKERS is not set; it takes host:port'],
     [{ KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS is "localhost"; allowed: host:port'],
+    [{ EXIT_ON_FAILURE: '0' }, 'EXIT_ON_FAILURE is "0"; allowed: true, false, or an exit code from 1 to 255.'],
+    [{ EXIT_ON_FAILURE: 'yes' }, 'EXIT_ON_FAILURE is "yes"; allowed: true, false'],
     [{ REPLICAS: '3' }, 'REPLICAS is "3"; allowed: shared, one.'],
     [{ STANDBYS: '-1' }, 'STANDBYS is "-1"; allowed: a whole number from 0 to 100.'],
     [{ REPLICAS: 'one', STANDBYS: '1' }, 'STANDBYS is "1"; allowed: 0 where REPLICAS is one: copies are kept by other replicas.'],

@@ -25,6 +25,8 @@ export interface ServiceSettings {
   readonly badRecords: BadRecordPolicy;
   /** Undefined: the framework's. */
   readonly restartStrategy: RestartStrategySettings | undefined;
+  /** Whether the process ends once the job has FAILED, with 1 or with this exit code: an option of StreamModule. */
+  readonly exitOnFailure: boolean | number;
   /** Of Nest's logger. */
   readonly logLevels: readonly LogLevel[];
 }
@@ -79,6 +81,7 @@ export class ServiceEnvironment {
       advertisedUrl: this.#advertisedUrl(),
       badRecords: this.#badRecords(),
       restartStrategy: this.#restartStrategy(),
+      exitOnFailure: this.#exitOnFailure(),
       logLevels: this.#logLevels(),
     };
   }
@@ -95,6 +98,14 @@ export class ServiceEnvironment {
       throw new SettingError('INSTANCE_ID', instanceId, '1 to 200 letters, digits, ".", "_" and "-", or none');
     }
     return { instanceId, sessionTimeout: this.whole('SESSION_TIMEOUT_MS', 10_000, 1_000, 1_800_000), standbys };
+  }
+
+  #exitOnFailure(): boolean | number {
+    const value = this.read('EXIT_ON_FAILURE') ?? 'true';
+    if (value === 'true' || value === 'false') return value === 'true';
+    const code = /^\d{1,3}$/.test(value) ? Number(value) : 0;
+    if (code >= 1 && code <= 255) return code;
+    throw new SettingError('EXIT_ON_FAILURE', value, 'true, false, or an exit code from 1 to 255');
   }
 
   #advertisedUrl(): string | undefined {
