@@ -20,7 +20,7 @@ const ECHO_MS = 1_000;
  * @property {string} name of the script, for its progress lines
  * @property {string} program built, from the root
  * @property {readonly string[]} args for the program
- * @property {'needed' | 'embedded-instead' | 'embedded'} broker `embedded-instead`: where there is no way to a broker, the program
+ * @property {'needed' | 'own' | 'embedded-instead' | 'embedded'} broker `own`: the program starts what it needs; `embedded-instead`: where there is no way to a broker, the program
  *   runs without one, with WEIR_EMBEDDED=1 in place of KAFKA_BROKERS
  */
 
@@ -36,8 +36,8 @@ export async function launch({ name, program, args, broker: wish }) {
   try {
     await ensureInstalled(say);
     await ensureBuilt(say);
-    broker = wish === 'embedded' ? undefined : await brokerFor(wish, say);
-    const env = broker === undefined ? { WEIR_EMBEDDED: '1' } : { KAFKA_BROKERS: broker.brokers };
+    broker = wish === 'embedded' || wish === 'own' ? undefined : await brokerFor(wish, say);
+    const env = broker !== undefined ? { KAFKA_BROKERS: broker.brokers } : wish === 'own' ? {} : { WEIR_EMBEDDED: '1' };
     process.exitCode = ending.signal === undefined ? await runProgram(program, args, env, ending) : exitCodeOf(ending.signal);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
@@ -98,7 +98,7 @@ function watchSignals() {
 /**
  * @param {string} program
  * @param {readonly string[]} args
- * @param {Record<string, string>} env
+ * @param {Readonly<Record<string, string>>} env
  * @param {Ending} ending
  * @returns {Promise<number>} its exit code
  */

@@ -45,6 +45,9 @@ public final class Feeder {
     // A broker takes a producer's first batch for a partition whatever its sequence number is. If the very first one is turned away because
     // the broker does not know a new topic yet, and the second is taken, the first can never be: so one at a time.
     settings.put("max.in.flight.requests.per.connection", "1");
+    // Brokers may be down for a while, one after another: what was taken is sent in the end.
+    settings.put("delivery.timeout.ms", "600000");
+    settings.put("max.block.ms", "600000");
     boolean transactional = !args[2].equals("-");
     if (transactional) settings.put("transactional.id", args[2]);
 

@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -35,6 +36,7 @@ import org.apache.kafka.common.utils.Utils;
  *   ends TOPIC                         e PARTITION START LAST_STABLE HIGH_WATERMARK; nothing if there is no such topic
  *   offsets GROUP                      o TOPIC PARTITION OFFSET
  *   open TOPIC                         t PARTITION PRODUCER_ID PRODUCER_EPOCH START_OFFSET, of each open transaction
+ *   lagging                            n COUNT, of replicas of partitions of all topics that are not in sync, or have no leader
  *   follow TOPIC                       from now on, at any time: f TOPIC PARTITION OFFSET HOME KEY VALUE, of committed records from the
  *                                      start
  *   unfollow TOPIC                     answers once the follower has read to the last stable offset as it is now; then it ends
@@ -80,6 +82,7 @@ public final class Witness {
       case "ends" -> ends(words[1]);
       case "offsets" -> offsets(words[1]);
       case "open" -> open(words[1]);
+      case "lagging" -> lagging();
       case "follow" -> followers.computeIfAbsent(words[1], topic -> new Follower(topic, consumer("read_committed")));
       case "unfollow" -> followers.remove(words[1]).finish();
       default -> throw new IllegalArgumentException("no command " + words[0]);
@@ -163,6 +166,13 @@ public final class Witness {
             print(List.of("t " + partition.partition() + " " + producer.producerId() + " " + producer.producerEpoch() + " " + start)));
       });
     }
+  }
+
+  private void lagging() throws Exception {
+    var topics = admin.describeTopics(admin.listTopics(new ListTopicsOptions().listInternal(true)).names().get()).allTopicNames().get();
+    long count = topics.values().stream().flatMap(topic -> topic.partitions().stream())
+        .mapToLong(partition -> partition.replicas().size() - partition.isr().size() + (partition.leader() == null ? 1 : 0)).sum();
+    print(List.of("n " + count));
   }
 
   /** Of a topic that was made: perhaps a moment ago, and then a broker may not know it yet. */

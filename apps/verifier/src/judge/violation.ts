@@ -36,6 +36,7 @@ export const RULES = {
   'store-wiped': 'a store survives every kill, and is read again',
   'restore-long': "a restore reads only the changelog's tail",
   'cut-torn': "after a kill, the group's offsets are those of the last committed epoch records",
+  'cluster-stuck': 'a cluster of which one broker was struck is whole again within two minutes (a mistake of Kafka or of the rig)',
   'service-ended': 'the service does not end by itself',
   'service-stuck': 'a restarted service comes to RUNNING, and reads its input to the end',
   'stop-unclean': 'after SIGTERM the service exits with 0 within 10 s, its final checkpoint taken',
@@ -66,6 +67,11 @@ export class Violations {
   checkPlace({ home, partition, offset, key }: SeenRecord, id: string): void {
     if (home !== partition || key?.toString('utf8') !== id)
       this.add('input-misplaced', `partition ${partition}@${offset}: ${id} belongs into partition ${home}`);
+  }
+
+  /** Findings of all rules. */
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   get none(): boolean {

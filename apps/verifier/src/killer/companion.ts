@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '@weir/core';
 import { SeededRandom } from '@weir/testing';
 import type { Violations } from '../judge/violation.js';
+import type { BlowBudget } from './blow-budget.js';
 import { ServiceProcess } from './service-process.js';
+import { sleepUnless } from './sleep-unless.js';
 
 /**
- * A replica beside the one that the killer strikes: it shares the tasks, and is hit by itself at random times, whatever the others do. It
- * has a state directory of its own, which it keeps.
+ * One replica of several: it shares the tasks, and is hit by itself at random times, whatever the others do, for as long as the budget of
+ * blows lasts; after that it only lives. It has a state directory of its own, which it keeps, unless a blow damages or deletes it.
  *
  *   (none) --start--> LIVES --SIGKILL | SIGTERM--> (none) --> LIVES again
  *                     LIVES --SIGSTOP beyond the session, then SIGCONT--> LIVES, a zombie until it hears of it
@@ -19,32 +21,57 @@ export interface CompanionOptions {
   readonly clock: Clock;
   readonly seed: number;
   readonly sessionMs: number;
+  /** Milliseconds from one blow to the next, at most: some hit the start, some a rebalance, most a replica that runs. */
+  readonly longestMs: number;
+  readonly budget: BlowBudget;
   readonly violations: Violations;
+  /** Called after each blow. */
+  readonly struck?: () => void;
+  /** Done to the state directory between a kill and the next life; returns what it was, undefined for nothing. */
+  readonly spoil?: (stateDir: string) => Promise<string | undefined>;
 }
 
-/** Milliseconds from one blow to the next: some hit the start, some a rebalance, most a replica that runs. */
-const LONGEST_MS = 6_000;
+/** Kinds of blows. */
+export type Kind = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP';
+
 const STOP_LIMIT_MS = 15_000;
 const CHECKPOINT_INTERVAL_MS = 100;
+const START_LIMIT_MS = 60_000;
+const START_POLL_MS = 200;
 
 export class Companion {
   readonly #random: SeededRandom;
+  readonly #stateDir: string;
+  readonly #startsMs: number[] = [];
+  readonly #blows: Record<Kind, number> = { SIGKILL: 0, SIGTERM: 0, SIGSTOP: 0 };
   #process: ServiceProcess | undefined;
   #loop: Promise<void> | undefined;
   #isEnding = false;
   #lives = 0;
-  #blows = 0;
+  #restores = 0;
+  #restoredRecords = 0;
 
   constructor(private readonly options: CompanionOptions) {
     this.#random = new SeededRandom(options.seed).fork(9);
+    this.#stateDir = join(options.folder, options.name);
   }
 
-  get blows(): number {
+  get blows(): Readonly<Record<Kind, number>> {
     return this.#blows;
   }
 
   get lives(): number {
     return this.#lives;
+  }
+
+  /** Milliseconds from start to RUNNING, of each life that was seen to come so far. */
+  get startsMs(): readonly number[] {
+    return this.#startsMs;
+  }
+
+  /** Of tasks, in lives that came to RUNNING. */
+  get restores(): { readonly count: number; readonly records: number } {
+    return { count: this.#restores, records: this.#restoredRecords };
   }
 
   /** Lives and is struck until `finish` or `close`. */
@@ -69,39 +96,64 @@ export class Companion {
   }
 
   async #run(): Promise<void> {
-    const { clock } = this.options;
+    const { clock, budget, longestMs, sessionMs, struck } = this.options;
     while (!this.#isEnding) {
       this.#process ??= this.#begin();
-      await this.#sleep(this.#random.between(0, LONGEST_MS));
+      await this.#sleep(this.#random.between(0, longestMs));
       if (this.#isEnding) return;
+      if (this.#endedByItself(this.#process)) continue;
+      if (!budget.take()) continue;
       await this.#strike(this.#process);
-      if (this.#random.chance(0.3)) await sleep(clock, this.#random.between(0, 2 * this.options.sessionMs));
+      struck?.();
+      if (this.#random.chance(0.3)) await sleep(clock, this.#random.between(0, 2 * sessionMs));
     }
   }
 
   #begin(): ServiceProcess {
     const { name, entry, env, folder, clock } = this.options;
-    const settings = { ...env, STATE_DIR: join(folder, name), PORT: '0', CHECKPOINT_INTERVAL_MS: String(CHECKPOINT_INTERVAL_MS) };
-    return new ServiceProcess({ entry, env: settings, logFile: join(folder, `${name}-${++this.#lives}.log`), clock });
+    const settings = { ...env, STATE_DIR: this.#stateDir, PORT: '0', CHECKPOINT_INTERVAL_MS: String(CHECKPOINT_INTERVAL_MS) };
+    const process = new ServiceProcess({ entry, env: settings, logFile: join(folder, `${name}-${++this.#lives}.log`), clock });
+    void this.#watchStart(process);
+    return process;
+  }
+
+  async #watchStart(process: ServiceProcess): Promise<void> {
+    const job = await process.untilRunning(START_LIMIT_MS, START_POLL_MS);
+    if (job === undefined) return; // it was struck before, or brokers were; that nobody ever comes to RUNNING is seen by the input that is left
+    this.#startsMs.push(this.options.clock.monotonic() - process.startedAt);
+    for (const { restore } of job.tasks) {
+      if (restore === undefined) continue;
+      this.#restores++;
+      this.#restoredRecords += restore.records;
+    }
+  }
+
+  #endedByItself(process: ServiceProcess): boolean {
+    const { end } = process;
+    if (end === undefined) return false;
+    const how = end.signal ?? `exit code ${end.code}`;
+    this.options.violations.add('service-ended', `${this.options.name} ended by itself (${how}); ${process.logFile} ends with\n${process.lastLines}`);
+    this.#process = undefined;
+    return true;
   }
 
   async #strike(process: ServiceProcess): Promise<void> {
-    if (process.end !== undefined) {
-      const how = process.end.signal ?? `exit code ${process.end.code}`;
-      this.options.violations.add('service-ended', `${this.options.name} ended by itself (${how}); ${process.logFile} ends with\n${process.lastLines}`);
-      this.#process = undefined;
-      return;
-    }
-    this.#blows++;
     const drawn = this.#random.next();
     if (drawn < 0.25) {
+      this.#blows.SIGSTOP++;
       process.signal('SIGSTOP');
       await this.#sleep(this.#random.between(this.options.sessionMs, 3 * this.options.sessionMs));
       process.signal('SIGCONT');
       return;
     }
-    if (drawn < 0.5) await this.#terminate(process);
-    else await process.kill();
+    if (drawn < 0.5) {
+      this.#blows.SIGTERM++;
+      await this.#terminate(process);
+    } else {
+      this.#blows.SIGKILL++;
+      await process.kill();
+      await this.options.spoil?.(this.#stateDir);
+    }
     this.#process = undefined;
   }
 
@@ -115,10 +167,7 @@ export class Companion {
     await process.kill();
   }
 
-  /** In small steps, so that it ends soon after it is told to. */
-  async #sleep(ms: number): Promise<void> {
-    const { clock } = this.options;
-    const until = clock.monotonic() + ms;
-    while (!this.#isEnding && clock.monotonic() < until) await sleep(clock, 50);
+  #sleep(ms: number): Promise<void> {
+    return sleepUnless(this.options.clock, ms, () => this.#isEnding);
   }
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { NO_CHECKPOINTS_MS, planKills, type Step, type Variant, VARIANT_NAMES } from './kill-plan.js';
+import { NO_CHECKPOINTS_MS, PLANNED_NAMES, type PlannedVariant, planKills, type Step } from './kill-plan.js';
 
-const plan = (variant: Variant, kills = 30, seed = 1): Step[] =>
+const plan = (variant: PlannedVariant, kills = 30, seed = 1): Step[] =>
   planKills({ variant, kills, seed, checkpointIntervalMs: 100, meanRunMs: 1_000 });
 const count = (steps: readonly Step[], of: (step: Step) => boolean): number => steps.filter(of).length;
 
 describe('the plan of the kills', () => {
   it('is the same for the same seed, and another for another', () => {
-    for (const variant of VARIANT_NAMES) {
+    for (const variant of PLANNED_NAMES) {
       expect(plan(variant)).toEqual(plan(variant));
       expect(plan(variant)).not.toEqual(plan(variant, 30, 2));
     }

@@ -43,15 +43,25 @@ export const VARIANTS = {
   backlog: 'SIGKILL while an input that was there before is caught up with',
   rolling: 'SIGTERM of three replicas in turn, each started again: how long a partition is silent for readers',
   replicas: 'three replicas share the tasks, and each is killed, stopped or paused beyond its session at random times',
+  brokers: 'the same, and of three brokers one at a time is killed, stopped or paused; in between the network is disturbed',
+  proxy: 'the same three replicas, and a network that cuts, delays, stalls and loses answers',
 } as const;
 
 export type Variant = keyof typeof VARIANTS;
 export const VARIANT_NAMES = Object.keys(VARIANTS) as readonly Variant[];
 
+/** Variants that have a cluster of their own, and strike everywhere at once: no plan can tell what comes after what (rig/siege.ts). */
+export const SIEGES = ['brokers', 'proxy'] as const satisfies readonly Variant[];
+export type SiegeVariant = (typeof SIEGES)[number];
+export type PlannedVariant = Exclude<Variant, SiegeVariant>;
+
+export const isSiege = (variant: Variant): variant is SiegeVariant => (SIEGES as readonly Variant[]).includes(variant);
+export const PLANNED_NAMES = VARIANT_NAMES.filter((name): name is PlannedVariant => !isSiege(name));
+
 export interface PlanOptions {
   readonly seed: number;
   readonly kills: number;
-  readonly variant: Variant;
+  readonly variant: PlannedVariant;
   /** Milliseconds; half of the lives take them more often. */
   readonly checkpointIntervalMs: number;
   /** Milliseconds that a process runs, on average, before it is hit. */

@@ -70,13 +70,13 @@ export class ServiceProcess {
 
   /** Resolves once its job initialises, or it ended; false if neither came in time. */
   untilInitializing(limitMs: number): Promise<boolean> {
-    return this.#until(limitMs, () => Promise.resolve(this.#initializing));
+    return this.#until(limitMs, POLL_MS, () => Promise.resolve(this.#initializing));
   }
 
   /** Its job once that is RUNNING, every task restored; undefined if it ended before, or did not come so far in time. */
-  async untilRunning(limitMs: number): Promise<JobOverview | undefined> {
+  async untilRunning(limitMs: number, pollMs = POLL_MS): Promise<JobOverview | undefined> {
     let found: JobOverview | undefined;
-    await this.#until(limitMs, async () => {
+    await this.#until(limitMs, pollMs, async () => {
       const job = await this.overview();
       if (job?.status === 'RUNNING' && job.tasks.every(({ restore }) => restore?.remaining === 0)) found = job;
       return found !== undefined;
@@ -96,12 +96,12 @@ export class ServiceProcess {
     }
   }
 
-  async #until(limitMs: number, holds: () => Promise<boolean>): Promise<boolean> {
+  async #until(limitMs: number, pollMs: number, holds: () => Promise<boolean>): Promise<boolean> {
     const { clock } = this.options;
     const deadline = clock.monotonic() + limitMs;
     while (this.end === undefined && clock.monotonic() < deadline) {
       if (await holds()) return true;
-      await sleep(clock, POLL_MS);
+      await sleep(clock, pollMs);
     }
     return this.end !== undefined;
   }

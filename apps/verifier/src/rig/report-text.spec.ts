@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { reportText } from './report-text.js';
-import type { RunReport } from './run.js';
+import { progressLine, reportText } from './report-text.js';
+import { rigArguments } from './run-options.js';
+import type { RunReport } from './run-report.js';
 
 const REPORT: RunReport = {
   job: 'temperature-alerts',
@@ -8,8 +9,10 @@ const REPORT: RunReport = {
   sabotage: undefined,
   seed: 5,
   kills: 10,
+  faults: {},
   lives: 11,
   ok: true,
+  unfinished: undefined,
   foundAfterKills: undefined,
   counts: {},
   samples: [],
@@ -17,6 +20,7 @@ const REPORT: RunReport = {
   flowSeconds: 40,
   startMs: 900,
   restores: { count: 36, records: 240, tails: 32, tailsWithRecords: 3, largestTail: 185 },
+  readers: [{ reader: 'java', topic: 'out', records: 59_000, longestGapMs: 1_250 }],
   deathsInspected: 7,
   tornTransactions: 2,
   verdict: {
@@ -66,5 +70,25 @@ describe('the text of a report', () => {
     expect(lastLine(found)).toBe('FOUND by the judge, after 10 blows');
     expect(lastLine({ ...found, ok: true })).toBe('NOT FOUND in 10 blows');
     expect(reportText(found)).toContain('none came to RUNNING');
+  });
+
+  it('says what was struck besides, and how long a reader waited', () => {
+    const text = reportText({ ...REPORT, faults: { 'SIGKILL of a broker': 3, 'network: cut': 2 } });
+    expect(text).toContain('3 SIGKILL of a broker, 2 network: cut');
+    expect(text).toContain('java saw 59000 records of out, silent for 1250 ms at most');
+  });
+
+  it('does not call a run good that was not judged', () => {
+    const text = reportText({ ...REPORT, unfinished: 'interrupted by SIGTERM', verdict: undefined });
+    expect(text).toContain('UNFINISHED: interrupted by SIGTERM');
+    expect(text.endsWith('NOT JUDGED')).toBe(true);
+  });
+
+  it('says in one line how far a run is, and what was found', () => {
+    const [run] = rigArguments(['--variant', 'brokers', '--kills', '100'], {}, () => 1).runs;
+    const soFar = { ...REPORT, kills: 40, faults: { 'SIGKILL of a broker': 3, 'SIGTERM of a broker': 1 }, seconds: 90 };
+    expect(progressLine(run!, soFar)).toContain('1.5 min: 40 of 100 blows, 4 of 10 broker restarts, 200000 of 200000 readings');
+    expect(progressLine(run!, soFar)).toContain('nothing was found');
+    expect(progressLine(run!, { ...soFar, counts: { 'service-ended': 2 } })).toContain('FOUND 2 times service-ended');
   });
 });

@@ -11,6 +11,7 @@ describe('arguments of the rig', () => {
     expect(parse()).toEqual({
       json: false,
       help: false,
+      report: undefined,
       runs: [
         {
           brokers: '127.0.0.1:9092',
@@ -19,6 +20,8 @@ describe('arguments of the rig', () => {
           sabotage: undefined,
           seed: 77,
           kills: 10,
+          brokerRestarts: 0,
+          proxyFaults: 0,
           readings: 200_000,
           sensors: 2_000,
           partitions: 8,
@@ -86,8 +89,23 @@ describe('arguments of the rig', () => {
     expect(() => parse(...args)).toThrow(message);
   });
 
-  it('say that there is no broker, and how to get one; not to those who ask for help', () => {
-    expect(() => rigArguments([], {}, () => 1)).toThrow('There is no broker: give --brokers or set KAFKA_BROKERS');
+  it('give brokers and network their share of the faults, where both are struck', () => {
+    expect(parse('--variant', 'brokers', '--kills', '50').runs).toMatchObject([{ kills: 50, brokerRestarts: 5, proxyFaults: 5 }]);
+    expect(parse('--variant', 'brokers', '--broker-restarts', '7', '--proxy-faults', '0').runs).toMatchObject([{ brokerRestarts: 7, proxyFaults: 0 }]);
+    expect(parse('--variant', 'proxy').runs).toMatchObject([{ kills: 10, brokerRestarts: 0, proxyFaults: 10 }]);
+    expect(parse('--tenth').runs).toMatchObject([{ variant: 'brokers', kills: 100, brokerRestarts: 10, readings: 1_000_000 }]);
+  });
+
+  it('leave brokers that are given alone: what strikes brokers has its own', () => {
+    expect(() => parse('--variant', 'kill,brokers', '--brokers', 'b:1')).toThrow('brokers strikes brokers: it starts a cluster of its own');
+    expect(parse('--variant', 'brokers').runs).toHaveLength(1);
+  });
+
+  it('need no broker: the rig starts one', () => {
+    expect(rigArguments([], {}, () => 1).runs).toMatchObject([{ brokers: '' }]);
+  });
+
+  it('are explained, every variant and sabotage among them', () => {
     expect(rigArguments(['--help'], {}, () => 1).help).toBe(true);
     for (const name of [...VARIANT_NAMES, ...SABOTAGE_NAMES]) expect(HELP).toContain(name);
   });

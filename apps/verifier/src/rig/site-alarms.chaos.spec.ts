@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type LocalBroker, startBroker } from '../../../../scripts/local-broker.mjs';
 import { requireRig, runRig } from './rig-process.spec-d.js';
-import type { RunReport } from './run.js';
+import type { RunReport } from './run-report.js';
 
 /**
  * apps/site-alarms as it is built, killed while readings flow and limits change: broadcast state, a shuffle and two outputs. What is judged

@@ -74,6 +74,15 @@ export class JavaWitness {
     return open;
   }
 
+  /** How many replicas of partitions, of all topics, are not in sync; partitions without a leader among them. */
+  async lagging(): Promise<number> {
+    let lagging = 0;
+    await this.#ask('lagging', (line) => {
+      lagging = Number(line.split(' ')[1]);
+    });
+    return lagging;
+  }
+
   /** Reads a topic's committed records from its start for as long as it takes. */
   async follow(topic: string, onRecord: (record: SeenRecord) => void): Promise<void> {
     this.#followers.set(topic, onRecord);
