@@ -1,9 +1,13 @@
+import { errors } from '../errors/errors.js';
+
 /**
  * How many tasks of each sub-topology each member gets: as even as whole numbers can be, in each sub-topology and over all of them at
  * once, and among all such divisions the one with the most gain.
  *
  * - E1. Of a sub-topology with P tasks every one of n members gets floor(P/n) or ceil(P/n).
  * - E2. Of all T tasks every member gets floor(T/n) or ceil(T/n).
+ * - E3. A path has no node twice, so as many passes as there are nodes find the best ones, and as many steps walk one. Gains are fractions:
+ *   without that bound, sums that differ by their rounding alone could improve each other for ever.
  *
  * Both at once are always possible (it is a rounding of the matrix P/n, whose rows and columns can be rounded together: M. Bacharach,
  * Matrix Rounding Problems, 1966). So what is left to decide is who gets one more than the floor: each sub-topology hands out P mod n
@@ -47,6 +51,11 @@ class Extras {
     this.#filling = 1 + this.#gains.flat().reduce((sum, one) => sum + one, 0);
   }
 
+  /** Sub-topologies and members: what a path goes over. */
+  get #nodes(): number {
+    return this.#given.length + this.#loads.length;
+  }
+
   has(sub: number, member: number): boolean {
     return this.#given[sub]![member]!;
   }
@@ -63,13 +72,15 @@ class Extras {
       most = step.gain + room;
     });
     this.#loads[best]!++;
-    for (let member = best; ;) {
+    let member = best;
+    for (let steps = this.#nodes; steps > 0; steps--) {
       const sub = members[member]!.from;
       this.#given[sub]![member] = true;
       if (sub === start) return;
       member = subs[sub]!.from;
       this.#given[sub]![member] = false;
     }
+    throw errors.invariantBroken({ invariant: 'E3', facts: `a path of more than ${this.#nodes} steps from sub-topology ${start}` });
   }
 
   /** What ending at a member is worth; undefined if it is full. */
@@ -82,7 +93,8 @@ class Extras {
   #paths(start: number): { members: (Step | undefined)[]; subs: (Step | undefined)[] } {
     const members: (Step | undefined)[] = this.#loads.map(() => undefined);
     const subs: (Step | undefined)[] = this.#gains.map((_, sub) => (sub === start ? { gain: 0, from: -1 } : undefined));
-    for (let improved = true; improved;) {
+    let improved = true;
+    for (let passes = this.#nodes; improved && passes > 0; passes--) {
       improved = false;
       for (let sub = 0; sub < subs.length; sub++) {
         const here = subs[sub];

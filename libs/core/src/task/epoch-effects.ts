@@ -23,9 +23,14 @@ export class EpochEffects {
     return this.#outputs.byteLength;
   }
 
+  /** Outputs of the whole epoch, those that were taken included. */
+  get bytesOut(): number {
+    return this.#sentBytes + this.#outputs.byteLength;
+  }
+
   /** Of the whole epoch. */
   get bytes(): number {
-    return this.#sentBytes + this.#outputs.byteLength + this.changes.byteLength;
+    return this.bytesOut + this.changes.byteLength;
   }
 
   /** Of the whole epoch. */

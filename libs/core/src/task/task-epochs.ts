@@ -12,6 +12,7 @@ import type { Inputs } from './open-inputs.js';
 import type { Pipeline } from './pipeline.js';
 import { RepartitionPurge } from './repartition-purge.js';
 import type { ReservedRecords } from './reserved-records.js';
+import { ShuffleBudget } from './shuffle-budget.js';
 import type { TaskHost } from './task-host.js';
 import { isSingleStage, taskName, type TaskPlan } from './task-plan.js';
 import type { TaskRound } from './task-round.js';
@@ -28,7 +29,8 @@ import { TimerWake } from './timer-wake.js';
  * A turn, without awaiting:
  *   a. takes up the result of a commit
  *   b. freezes the running epoch and begins its commit, if one is due and allowed (see `#due`)
- *   c. processes fetched chunks, slice by slice within a budget, unless the epoch is full (epoch-limits.ts); fires timers
+ *   c. processes fetched chunks, slice by slice within a budget, unless the epoch is full (epoch-limits.ts) or what may be put out before the
+ *      next barrier is (shuffle-budget.ts); fires timers
  *
  * Rules of the checkpoint protocol kept here (design, section 5):
  *   R1. From the freeze with barrier n to the end of n, nothing is committed (task-round.ts, and R3). No transaction is open between
@@ -41,6 +43,13 @@ import { TimerWake } from './timer-wake.js';
 const TURN_ROWS = 20_000;
 /** Timers fired in a turn, per operator, before records get theirs. */
 const TIMERS_PER_TURN = 1_000;
+
+/**
+ * An epoch that is older than both is committed without a barrier: a task that takes long to come to its barrier must not lose all of it
+ * when it fails, or when the round is given up and it has to restart.
+ */
+const LONG_EPOCH_MS = 30_000;
+const LONG_EPOCH_INTERVALS = 4;
 
 /** Whether the task reads on; reads no further and commits what it has; or drops what is not frozen. */
 export type Ending = 'none' | 'last-commit' | 'at-once';
@@ -77,12 +86,17 @@ export interface EpochParts {
 
 export class TaskEpochs {
   readonly #limits: EpochLimits;
+  /** Undefined where nobody reads behind a shuffle what the task puts out, or there are no rounds. */
+  readonly #budget: ShuffleBudget | undefined;
   readonly #purge: RepartitionPurge;
   readonly #timerWake: TimerWake;
   readonly #commitParts: CommitParts;
+  readonly #mostEpochMs: number;
   #running: EpochEffects;
   #spare = new EpochEffects();
   #epoch: Epoch = epoch(1);
+  /** When the running epoch began, monotonic milliseconds. */
+  #began: number;
   #commit: CommitState = { type: 'none' };
   #ending: Ending = 'none';
   #recordsIn = 0;
@@ -100,7 +114,10 @@ export class TaskEpochs {
     this.#limits = new EpochLimits(Math.max(settings.state.cacheEntries, TURN_ROWS));
     this.#purge = new RepartitionPurge(plan, host);
     this.#timerWake = new TimerWake(host.clock, parts.wake);
-    const { transactionTimeout } = settings.checkpointing;
+    const { transactionTimeout, enabled, interval, timeout } = settings.checkpointing;
+    this.#budget = enabled && plan.repartitionOutputs.length > 0 ? new ShuffleBudget(interval, timeout) : undefined;
+    this.#began = host.clock.monotonic();
+    this.#mostEpochMs = Math.max(LONG_EPOCH_MS, LONG_EPOCH_INTERVALS * interval);
     this.#commitParts = { task: taskName(plan), writer, store, changelog, clock: host.clock, transactionTimeoutMs: transactionTimeout, atOnce };
     this.#running = parts.running;
   }
@@ -133,6 +150,7 @@ export class TaskEpochs {
     this.#ending = ending;
     const { atOnce, pipeline } = this.parts;
     this.#takeUpCommit();
+    this.#noteEndOfRound();
     const due = ending === 'at-once' ? undefined : this.#due();
     if (due !== undefined) this.#freeze(due);
     if (ending === 'none') {
@@ -177,7 +195,8 @@ export class TaskEpochs {
       return undefined;
     }
     const asked = round.takePlain();
-    return this.#hasChanges() && (asked || this.#ending !== 'none' || this.#isFull()) ? { barrier: undefined } : undefined;
+    if (asked) this.#budget?.renew(); // U1
+    return this.#hasChanges() && (asked || this.#ending !== 'none' || this.#isFull() || this.#isOld()) ? { barrier: undefined } : undefined;
   }
 
   /** The barrier that was asked for, once it has come on all inputs: a trigger is the barrier of the sources. */
@@ -196,17 +215,32 @@ export class TaskEpochs {
     return this.parts.inputs.slices.needsCommit || this.#limits.isFull(this.#running.outputBytes, this.parts.pipeline.pendingChanges);
   }
 
+  #isOld(): boolean {
+    return this.host.clock.monotonic() - this.#began >= this.#mostEpochMs;
+  }
+
+  /** Whether more may be put out before the next barrier: see U2. */
+  #isHeldBack(): boolean {
+    return this.#budget?.isSpent(this.#running.bytesOut) === true && this.parts.round.asked === undefined;
+  }
+
+  #noteEndOfRound(): void {
+    if (this.#budget?.isAwaiting === true && !this.parts.round.isBound) this.#budget.roundEnded(this.host.clock.monotonic());
+  }
+
   /** b. Step 2 of a round: outputs, dirty state and input offsets of the epoch, fixed; the next epoch begins. */
   #freeze({ barrier }: FreezeKind): void {
     const { round, pipeline, records, atOnce, inputs } = this.parts;
     const { positions } = inputs;
     const now = this.host.clock.wall();
-    const alignmentMs = barrier === undefined ? 0 : round.alignmentMs(this.host.clock.monotonic());
+    this.#began = this.host.clock.monotonic();
+    const alignmentMs = barrier === undefined ? 0 : round.alignmentMs(this.#began);
     round.frozen(barrier);
     const effects = this.#running;
     pipeline.freeze(this.#epoch, effects.changes, now);
     this.#limits.frozen(effects.changes.count, effects.changes.byteLength);
     inputs.slices.frozen();
+    this.#budget?.frozen(effects.bytesOut, barrier !== undefined, this.#began);
     atOnce?.flush(effects);
     if (barrier !== undefined) this.#sendBarrier(effects, barrier, now);
     records.append(effects.changes, positions, barrier ?? round.lastBarrier, now);
@@ -249,6 +283,7 @@ export class TaskEpochs {
         this.#askForRoom();
         return;
       }
+      if (this.#isHeldBack()) return; // what ends that wakes the loop
       const slice = slices.take(this.#limits.sliceRows);
       if (slice === undefined) {
         if (slices.needsCommit) this.#askForRoom();
@@ -277,8 +312,10 @@ export class TaskEpochs {
   /** Fires what is due, and sees that the loop is woken for what is due next. */
   #fireTimers(): void {
     const { pipeline, store } = this.parts;
-    if (pipeline.nextTimerAt !== undefined && !this.#isFull()) pipeline.fireTimers(TIMERS_PER_TURN, store);
-    this.#timerWake.setTo(pipeline.nextTimerAt);
+    const hasRoom = (): boolean => !this.#isFull() && !this.#isHeldBack();
+    if (pipeline.nextTimerAt !== undefined && hasRoom()) pipeline.fireTimers(TIMERS_PER_TURN, store);
+    // Without room a timer that is due would wake the loop again and again: what makes room wakes it.
+    this.#timerWake.setTo(pipeline.nextTimerAt !== undefined && hasRoom() ? pipeline.nextTimerAt : undefined);
   }
 
   #onBroadcastRead({ topic, partition }: LogChunk): void {
