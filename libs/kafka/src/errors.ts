@@ -110,6 +110,14 @@ export const errors = defineErrors({
     advice: 'The records may have passed their retention, or the topic was made anew: decide where to go on, and raise the retention.',
     example: { topic: 'sensor-readings', partition: 3, offset: 10, start: 200, end: 900 },
   }),
+  topicReplaced: error({
+    code: 'LOG_TOPIC_REPLACED',
+    kind: 'restart-task',
+    message: (c: { topic: string; expected: string; found: string }) =>
+      `Topic ${c.topic} was deleted and created again while it was read: its id was ${c.expected} and is ${c.found}.`,
+    advice: 'Offsets of the former topic mean nothing in the new one; decide where to read from.',
+    example: { topic: 'sensor-readings', expected: 'a1', found: 'b2' },
+  }),
   deletionOutOfRange: error({
     code: 'LOG_DELETION_OUT_OF_RANGE',
     kind: 'invalid',

@@ -36,6 +36,20 @@ function jobOf(...parts: ConstructorParameters<typeof JobOnKafka>): JobOnKafka {
 
 const outputsAre = (count: number): Promise<void> => until(`there are ${count} outputs`, async () => (await client.values(output)).length >= count);
 
+const DELETE_TOPICS = { name: 'DeleteTopics', key: 20, version: 4, flexible: true };
+
+/** Deletes a topic and creates it again, with as many records as it had. */
+async function recreate(topic: string, ...values: string[]): Promise<void> {
+  const former = (await client.log.describeTopic(topic))!.topicId;
+  await client.wire.send(ANY_NODE, 'control', DELETE_TOPICS, new ProtocolWriter(true).count(1).string(topic).int32(30_000).tags().finish());
+  await until(`${topic} is another one`, async () => {
+    await client.log.ensureTopics([{ topic, partitions: 1, config: {} }]).catch(() => undefined);
+    const found = await client.log.describeTopic(topic);
+    return found !== undefined && found.topicId !== former;
+  });
+  await produce(client, topic, ...values);
+}
+
 const CREATE_PARTITIONS = { name: 'CreatePartitions', key: 37, version: 2, flexible: true };
 
 async function addPartitions(topic: string, count: number): Promise<void> {
@@ -95,6 +109,18 @@ describe('partitions added to an input', () => {
     const outcome = await again.ended;
     expect(outcome).toMatchObject({ status: 'FAILED', error: { kind: 'invalid', code: 'INPUT_PARTITIONS_CHANGED', context: { topic: input, recorded: 1, found: 3 } } });
     expect((outcome as { error: Error }).error.message).toMatch(/[Tt]ake a savepoint .* restore/);
+  });
+});
+
+describe('an input that is deleted and created again while the job runs', () => {
+  it('is not read on, although the offsets would fit: the job ends', async () => {
+    const job = jobOf(numbering(input, output));
+    await produce(client, input, 'a', 'b');
+    job.start();
+    await outputsAre(2);
+    await recreate(input, 'c', 'd', 'e', 'f');
+    expect(await job.job.ended).toMatchObject({ status: 'FAILED', error: { kind: 'invalid', code: 'INPUT_TOPIC_REPLACED' } });
+    expect(await client.values(output)).toEqual(['a:1', 'b:2']);
   });
 });
 

@@ -3,6 +3,7 @@ import type { AbortedTransaction } from '../batch/aborted-filter.js';
 import { AT } from '../batch/batch-format.js';
 import { RecordSetReader, wholeBatchBytes } from '../batch/record-set-reader.js';
 import { Backoff } from '../wire/backoff.js';
+import { UNKNOWN_EPOCH } from './fetch-messages.js';
 
 /** What waits to be taken, in the order of the log. */
 export type Fetched =
@@ -58,6 +59,10 @@ export class Cursor {
   mustLead = false;
   /** When this cursor last had records; those that waited longest come first. */
   served = 0;
+  /** Of the topic that it began to read: another one under the same name is an error. */
+  topicId: string | undefined;
+  /** Leader epoch of the last batch that was fetched; UNKNOWN_EPOCH before the first. */
+  lastEpoch = UNKNOWN_EPOCH;
   /** Since when nothing succeeds, by the monotonic clock; undefined while all is well. */
   troubledSince: number | undefined;
   trouble = '';
@@ -143,7 +148,10 @@ export class Cursor {
     const end = endOfRecordSet(bytes, this.position);
     // Damage stops fetching; `take` reads up to it, and says what it is.
     if (end === undefined) this.move('halted');
-    else this.position = end;
+    else {
+      this.position = end.offset;
+      this.lastEpoch = end.epoch;
+    }
   }
 
   addGap(to: number): void {
@@ -174,17 +182,19 @@ export class Cursor {
   }
 }
 
-/** The offset behind the last whole batch; undefined if a batch's head makes no sense. The reader proper checks everything else. */
-function endOfRecordSet(bytes: Buffer, position: number): number | undefined {
+/** The offset behind the last whole batch, and its epoch; undefined if a batch's head makes no sense. The reader proper checks everything else. */
+function endOfRecordSet(bytes: Buffer, position: number): { readonly offset: number; readonly epoch: number } | undefined {
   let end = position;
+  let epoch = UNKNOWN_EPOCH;
   for (let at = 0; ;) {
     const length = wholeBatchBytes(bytes, at);
-    if (length === 0) return end;
+    if (length === 0) return { offset: end, epoch };
     if (length < 0) return undefined;
     const high = bytes.readInt32BE(at + AT.baseOffset);
     const next = high * 0x1_0000_0000 + bytes.readUInt32BE(at + AT.baseOffset + 4) + bytes.readInt32BE(at + AT.lastOffsetDelta) + 1;
     if (!Number.isSafeInteger(next)) return undefined;
     if (next > end) end = next;
+    epoch = bytes.readInt32BE(at + AT.leaderEpoch);
     at += length;
   }
 }

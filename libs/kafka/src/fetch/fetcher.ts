@@ -6,7 +6,7 @@ import type { Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isRefused, isStaleLeader } from '../wire/error-codes.js';
 import { APIS, type Role } from '../wire/wire.js';
 import type { Cursor } from './cursor.js';
-import { decodeFetch, encodeFetch, type FetchPartition, type FetchedPartition } from './fetch-messages.js';
+import { decodeFetch, encodeFetch, type FetchPartition, type FetchedPartition, UNKNOWN_EPOCH } from './fetch-messages.js';
 
 /** Answers without anything, one after another, before a part of the log is believed to be empty: with their pauses, 300 ms and more. */
 const GAP_ANSWERS = 6;
@@ -27,6 +27,9 @@ const NOTHING_CAME = 'nothing came, although the last stable offset is further o
  * - F3. Trouble of one partition delays no other, and is tried again with growing pauses. It ends in an error when the log says that
  *   trying is useless, or after READING_STUCK_MS; a topic that does not exist is waited for.
  * - F4. A small part of a large answer is copied, so that a slow reader keeps at most COPY_BELOW times what it has not read.
+ * - F5. A cursor reads one topic: what it asks for goes by the topic's id, and another topic of that name ends it with an error.
+ * - F6. Each request says of which leader epoch the batch before its position was. A log that does not hold that batch, for an unclean
+ *   election took it, answers where it parts from what was read; that is a position outside the log.
  */
 const LANE_WAITS_MS = [250, 50, 10] as const;
 const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -99,7 +102,7 @@ export class Fetcher {
       if (!cursor.isFetchable) continue;
       const leader = this.cluster.leader(cursor.topic, cursor.partition);
       if (leader === undefined) homeless.push(cursor);
-      else {
+      else if (this.#isOfItsTopic(cursor)) {
         const group = byNode.get(leader.node);
         if (group === undefined) byNode.set(leader.node, [cursor]);
         else group.push(cursor);
@@ -107,6 +110,17 @@ export class Fetcher {
     }
     if (homeless.length > 0) void this.#findHomes(homeless);
     for (const [node, cursors] of byNode) this.#sendTo(node, cursors);
+  }
+
+  /** F5. */
+  #isOfItsTopic(cursor: Cursor): boolean {
+    const { topic } = cursor;
+    const found = this.cluster.topicId(topic)!;
+    const expected = (cursor.topicId ??= found);
+    if (found === expected) return true;
+    cursor.fail(errors.topicReplaced({ topic, expected, found }));
+    cursor.wake();
+    return false;
   }
 
   #sendTo(node: number, cursors: readonly Cursor[]): void {
@@ -136,9 +150,10 @@ export class Fetcher {
       cursor.move('fetching');
       if (entry !== undefined) entry.cursors.push(cursor);
       else {
-        const { topic, partition, position } = cursor;
-        const leaderEpoch = this.cluster.leader(topic, partition)?.epoch ?? -1;
-        entries.set(cursor.name, { request: { topic, partition, leaderEpoch, position, maxBytes: cursor.fetchBytes }, cursors: [cursor] });
+        const { topic, partition, position, lastEpoch } = cursor;
+        const leaderEpoch = this.cluster.leader(topic, partition)?.epoch ?? UNKNOWN_EPOCH;
+        const request = { topic, topicId: cursor.topicId!, partition, leaderEpoch, position, lastEpoch, maxBytes: cursor.fetchBytes };
+        entries.set(cursor.name, { request, cursors: [cursor] });
       }
     }
     return { entries, rest };
@@ -151,7 +166,7 @@ export class Fetcher {
     const requests = [...entries.values()].map(({ request }) => request);
     let gotRecords = false;
     try {
-      const answer = decodeFetch(await this.cluster.wire.send(node, role, APIS.fetch, encodeFetch(requests, limits)));
+      const answer = decodeFetch(await this.cluster.wire.send(node, role, APIS.fetch, encodeFetch(requests, limits)), requests);
       if (answer.error !== CODE.NONE) this.#allTroubled(entries, codeName(answer.error));
       for (const fetched of answer.partitions) {
         const entry = entries.get(`${fetched.topic}-${fetched.partition}`);
@@ -199,6 +214,7 @@ export class Fetcher {
   }
 
   #accept(cursor: Cursor, fetched: FetchedPartition, records: Buffer, wasFirst: boolean): void {
+    if (fetched.divergesAt !== undefined) return this.#diverged(cursor, fetched.divergesAt, fetched.start);
     const isEmpty = records.length === 0 && fetched.lastStable > cursor.position;
     if (!isEmpty) cursor.recovered();
     if (fetched.lastStable >= 0) cursor.lastStable = fetched.lastStable;
@@ -215,6 +231,13 @@ export class Fetcher {
       // The first partition of a request is never left out because the answer is full.
       if (wasFirst) this.#onEmpty(cursor, fetched.lastStable);
     }
+  }
+
+  /** F6. As Kafka's own consumer: only a log that ends before the position has lost what was read. */
+  #diverged(cursor: Cursor, end: number, start: number): void {
+    const { topic, partition, position } = cursor;
+    cursor.lastEpoch = UNKNOWN_EPOCH;
+    if (end < position) cursor.fail(errors.offsetOutOfRange({ topic, partition, offset: position, start, end }));
   }
 
   #cutBatch({ topic, partition, position }: Cursor, records: Buffer): Error {
@@ -237,6 +260,7 @@ export class Fetcher {
   /** Out of range: an error that says what the log holds. A leader that has just been elected can say so wrongly; then fetching goes on. */
   async #checkRange(cursor: Cursor): Promise<void> {
     cursor.rest(codeName(CODE.OFFSET_OUT_OF_RANGE), this.poke);
+    cursor.lastEpoch = UNKNOWN_EPOCH; // a leader that no longer knows that epoch says the same
     const at: TopicPartition = cursor;
     try {
       const [start] = await this.positions.list('earliest', [at]);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { clockOf, offset, sleep, type Log, type LogReader } from '@weir/core';
 import { kafkaLogOn } from '../kafka-log.js';
+import { AT } from '../batch/batch-format.js';
 import { batch } from '../spec/batches.js';
 import { ScriptedCluster, type HeldFetch } from '../spec/scripted-cluster.js';
 import { CODE } from '../wire/error-codes.js';
@@ -301,6 +302,70 @@ describe('a position outside the log', () => {
     give(await cluster.fetch(), 'a');
     await tick();
     expect(values()).toEqual(['a']);
+  });
+});
+
+describe('a log that lost what was read of it', () => {
+  it('is told of the epoch of the batch before each position, and where it parts from that is the end of the log', async () => {
+    reader.assign(at(0), offset(5));
+    const first = await cluster.fetch();
+    expect(first.partitions[0]).toMatchObject({ position: 5, lastEpoch: -1 });
+    const records = batch({ base: 5, values: ['a', 'b'] });
+    records.writeInt32BE(3, AT.leaderEpoch);
+    first.answer(() => ({ records, lastStable: 7 }));
+    const second = await cluster.fetch();
+    expect(second.partitions[0]).toMatchObject({ position: 7, lastEpoch: 3 });
+    second.answer(() => ({ divergesAt: 6 }));
+    await tick();
+    expect(reader.take()!.records.count).toBe(2);
+    expect(() => reader.take()).toThrow(
+      expect.objectContaining({ code: 'LOG_OFFSET_OUT_OF_RANGE', context: { topic: 't', partition: 0, offset: 7, start: 0, end: 6 } }),
+    );
+  });
+
+  it('is read on where it parts from what was read behind the position, as Kafka does', async () => {
+    reader.assign(at(0), offset(5));
+    give(await cluster.fetch(), 'a');
+    (await cluster.fetch()).answer(() => ({ divergesAt: 9 }));
+    const third = await cluster.fetch();
+    expect(third.partitions[0]).toMatchObject({ position: 6, lastEpoch: -1 });
+    give(third, 'b');
+    await tick();
+    expect(values()).toEqual(['a', 'b']);
+  });
+});
+
+describe('a topic that is deleted and created again', () => {
+  it('is not read on, however its offsets fit', async () => {
+    reader.assign(at(0), offset(0));
+    give(await cluster.fetch(), 'a');
+    const second = await cluster.fetch();
+    cluster.recreated.set('t', 1);
+    second.answer(() => ({ error: CODE.UNKNOWN_TOPIC_ID }));
+    await expect(
+      (async () => {
+        for (;;) {
+          reader.take();
+          await tick();
+        }
+      })(),
+    ).rejects.toMatchObject({ kind: 'restart-task', code: 'LOG_TOPIC_REPLACED' });
+    expect(cluster.unseen).toBe(0);
+  });
+});
+
+describe('a partition that is assigned anew', () => {
+  it('stays paused', async () => {
+    reader.assign(at(0), offset(0));
+    give(await cluster.fetch(), 'a');
+    reader.pause(at(0));
+    reader.assign(at(0), offset(0));
+    await sleep(clock, 20);
+    expect(reader.take()).toBeUndefined();
+    reader.resume(at(0));
+    give(await cluster.fetch(), 'b');
+    await tick();
+    expect(values()).toEqual(['b']);
   });
 });
 

@@ -46,8 +46,10 @@ export class KafkaReader implements LogReader {
 
   assign(at: TopicPartition, from: Offset): void {
     if (this.#closed) throw errors.closed({ act: `assign of ${partitionName(at.topic, at.partition)}` });
+    const isPaused = this.#cursors.get(partitionName(at.topic, at.partition))?.paused ?? false;
     this.unassign(at);
     const cursor = new Cursor(at, from, this.options.bufferBytes, this.options.wake, this.clock);
+    cursor.paused = isPaused;
     this.#cursors.set(cursor.name, cursor);
     this.#inTurn.push(cursor);
     this.fetcher.add(cursor);

@@ -8,9 +8,11 @@ import type { AbortedTransaction } from '../batch/aborted-filter.js';
 /** What a fetch asks of one partition. */
 export interface AskedPartition {
   readonly topic: string;
+  readonly topicId: string;
   readonly partition: number;
   readonly leaderEpoch: number;
   readonly position: number;
+  readonly lastEpoch: number;
   readonly maxBytes: number;
 }
 
@@ -19,6 +21,8 @@ export interface FetchReply {
   readonly lastStable?: number;
   readonly records?: Buffer;
   readonly aborted?: readonly AbortedTransaction[];
+  /** Where the log parts from what was read. */
+  readonly divergesAt?: number;
 }
 
 /** A fetch that waits for its answer. */
@@ -33,18 +37,22 @@ export class HeldFetch {
 
   /** Answers for each partition, or for some of them; the rest is left out of the answer. */
   answer(reply: (asked: AskedPartition, index: number) => FetchReply | undefined): void {
-    const out = new ProtocolWriter(false);
+    const out = new ProtocolWriter(APIS.fetch.flexible);
     const replies = this.partitions.map((asked, i) => ({ asked, reply: reply(asked, i) })).filter((one) => one.reply !== undefined);
     out
       .int32(0)
       .int16(CODE.NONE)
       .int32(0)
       .array(replies, ({ asked, reply: given }) => {
-        const { error = CODE.NONE, lastStable = asked.position, records = Buffer.alloc(0), aborted = [] } = given!;
-        out.string(asked.topic).count(1).int32(asked.partition).int16(error).int64(lastStable).int64(lastStable).int64(0);
-        out.array(aborted, ({ producerId, firstOffset }) => out.int64(producerId).int64(firstOffset));
+        const { error = CODE.NONE, lastStable = asked.position, records = Buffer.alloc(0), aborted = [], divergesAt } = given!;
+        out.uuid(Buffer.from(asked.topicId, 'hex')).count(1).int32(asked.partition).int16(error).int64(lastStable).int64(lastStable).int64(0);
+        out.array(aborted, ({ producerId, firstOffset }) => out.int64(producerId).int64(firstOffset).tags());
         out.int32(-1).bytes(records);
-      });
+        if (divergesAt === undefined) out.tags();
+        else out.uvarint(1).uvarint(0).uvarint(13).int32(0).int64(divergesAt).tags(); // one tagged field, number 0, of 13 bytes
+        out.tags();
+      })
+      .tags();
     this.settle.resolve(Buffer.concat(out.finish()));
   }
 
@@ -63,6 +71,8 @@ export interface ScriptedLeader {
 export class ScriptedCluster implements Wire {
   /** Leaders by topic and partition; a topic that is not here does not exist. */
   readonly topics = new Map<string, ScriptedLeader[]>();
+  /** How often each topic was deleted and created again: another topic then. */
+  readonly recreated = new Map<string, number>();
   /** What ListOffsets says: earliest, earliest local, and latest. */
   starts = { earliest: 0, local: 0, latest: 0 };
   metadataAsked = 0;
@@ -103,7 +113,7 @@ export class ScriptedCluster implements Wire {
       out
         .int16(leaders === undefined ? CODE.UNKNOWN_TOPIC_OR_PARTITION : CODE.NONE)
         .string(topic)
-        .uuid(Buffer.alloc(16, 7))
+        .uuid(this.#idOf(topic))
         .boolean(false);
       out.array([...(leaders ?? []).entries()], ([partition, { node, epoch }]) => {
         out
@@ -119,6 +129,12 @@ export class ScriptedCluster implements Wire {
       out.int32(0).tags();
     });
     return Buffer.concat(out.tags().finish());
+  }
+
+  #idOf(topic: string): Buffer {
+    const id = Buffer.alloc(16, 7);
+    id.write(`${this.recreated.get(topic) ?? 0}${topic}`);
+    return id;
   }
 
   #listOffsets(from: ProtocolReader): Buffer {
@@ -158,12 +174,17 @@ export class ScriptedCluster implements Wire {
     for (const field of ['int32', 'int32', 'int8', 'int32', 'int32'] as const) from[field]();
     const partitions = from
       .array(() => {
-        const topic = from.string();
-        return from.array(() => {
-          const asked = { topic, partition: from.int32(), leaderEpoch: from.int32(), position: from.int64() };
+        const topicId = from.uuid();
+        const topic = [...this.topics.keys()].find((name) => this.#idOf(name).toString('hex') === topicId) ?? '';
+        const partitionsOfTopic = from.array(() => {
+          const asked = { topic, topicId, partition: from.int32(), leaderEpoch: from.int32(), position: from.int64(), lastEpoch: from.int32() };
           from.int64();
-          return { ...asked, maxBytes: from.int32() };
+          const maxBytes = from.int32();
+          from.tags();
+          return { ...asked, maxBytes };
         });
+        from.tags();
+        return partitionsOfTopic;
       })
       .flat();
     return new Promise((resolve, reject) => {

@@ -67,6 +67,11 @@ export class Cluster {
     if (leader !== undefined) leaders!.set(partition, { node: NOBODY, epoch: leader.epoch });
   }
 
+  /** The id of a topic by the last metadata, 32 hexadecimal digits; undefined if it is not known. */
+  topicId(topic: string): string | undefined {
+    return this.#topics.get(topic)?.topicId;
+  }
+
   /** Whether no topic of this name exists, by the last metadata. */
   isMissing(topic: string): boolean {
     return !this.#topics.has(topic);

@@ -57,7 +57,7 @@ const api = (name: string, key: number, version: number, flexible: boolean): Api
  */
 export const APIS = {
   produce: api('Produce', 0, 8, false),
-  fetch: api('Fetch', 1, 11, false),
+  fetch: api('Fetch', 1, 13, true),
   listOffsets: api('ListOffsets', 2, 8, true),
   metadata: api('Metadata', 3, 12, true),
   findCoordinator: api('FindCoordinator', 10, 2, false),
