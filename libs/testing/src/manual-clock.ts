@@ -201,12 +201,14 @@ export interface ManualClockOptions {
 
 /**
  * A Clock that dies with its process: after `kill` none of its timers runs any more, as if the process had been ended by SIGKILL.
- * Give each simulated process one of its own.
+ * Give each simulated process one of its own. `pause` and `resume` are SIGSTOP and SIGCONT: what falls due meanwhile runs late, in its order.
  */
 export class ProcessClock implements Clock {
   readonly #clock: Clock;
-  readonly #cancels = new Set<Cancel>();
+  readonly #timers = new Set<ProcessTimer>();
   #alive = true;
+  /** What fell due since the process was paused; undefined while it runs. */
+  #late: ProcessTimer[] | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -219,23 +221,49 @@ export class ProcessClock implements Clock {
 
   after(ms: number, run: () => void): Cancel {
     if (!this.#alive) return () => undefined;
-    const cancel = this.#clock.after(ms, () => {
-      this.#cancels.delete(cancel);
-      run();
-    });
-    this.#cancels.add(cancel);
+    const timer: ProcessTimer = { run, cancel: () => undefined };
+    this.#timers.add(timer);
+    this.#arm(timer, ms);
     return () => {
-      this.#cancels.delete(cancel);
-      cancel();
+      this.#timers.delete(timer);
+      timer.cancel();
     };
+  }
+
+  #arm(timer: ProcessTimer, ms: number): void {
+    timer.cancel = this.#clock.after(ms, () => {
+      if (this.#late !== undefined) {
+        this.#late.push(timer);
+        return;
+      }
+      this.#timers.delete(timer);
+      timer.run();
+    });
+  }
+
+  /** Idempotent. */
+  pause(): void {
+    this.#late ??= [];
+  }
+
+  /** Idempotent. */
+  resume(): void {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const timer of late) if (this.#timers.has(timer)) this.#arm(timer, 0);
   }
 
   /** Idempotent. */
   kill(): void {
     this.#alive = false;
-    for (const cancel of this.#cancels) cancel();
-    this.#cancels.clear();
+    for (const { cancel } of this.#timers) cancel();
+    this.#timers.clear();
   }
+}
+
+interface ProcessTimer {
+  readonly run: () => void;
+  cancel: Cancel;
 }
 
 interface Timer {

@@ -40,7 +40,7 @@ export const wrapStores = (factory: StateBackendFactory, wrap: (store: StateStor
 });
 
 /** `changes` where it has a member, `base` elsewhere, with its private fields intact. */
-function over<T extends object>(base: T, changes: Partial<T>): T {
+export function over<T extends object>(base: T, changes: Partial<T>): T {
   return new Proxy(base, {
     get: (target, name) => {
       if (name in changes) return (changes as Record<PropertyKey, unknown>)[name];

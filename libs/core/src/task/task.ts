@@ -17,7 +17,7 @@ import { RestoreTracker } from './restore-tracker.js';
 import { Signal } from '../model/signal.js';
 import type { TaskHandle, TaskHost } from './task-host.js';
 import { scopeOf, taskName, type TaskPlan } from './task-plan.js';
-import { asError, type TaskEnd } from './task-end.js';
+import { asError, causeOf, type TaskEnd } from './task-end.js';
 import { type Ending, TaskEpochs } from './task-epochs.js';
 import { TaskRound } from './task-round.js';
 import { canMoveTask, type TaskStatus } from './task-status.js';
@@ -105,8 +105,8 @@ export class Task implements TaskHandle {
       if (this.#status !== 'CANCELING') this.#move('CANCELING');
       end = { type: 'canceled' };
     } catch (thrown) {
-      end = { type: 'failed', error: asError(thrown) };
       this.host.onFailing(this);
+      end = { type: 'failed', error: await causeOf(thrown, () => this.host.ownership.mayClaim(this.name)) };
     }
     end = await this.#close(end);
     this.#move(end.type === 'canceled' ? 'CANCELED' : 'FAILED');

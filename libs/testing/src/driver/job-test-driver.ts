@@ -221,6 +221,19 @@ export class JobTestDriver {
     await this.clock.advance(0);
   }
 
+  /**
+   * Stops the process as SIGSTOP does: time goes on, and it neither sends nor hears anything until `resume`. What it has sent and the log has
+   * not taken yet arrives then. A log whose requests take no time (`travelMs` from 0) may still take one that was about to be sent.
+   */
+  pause(): void {
+    this.#running?.process.clock.pause();
+  }
+
+  /** As SIGCONT does: it goes on where it was, and does not know that time has passed. */
+  resume(): void {
+    this.#running?.process.clock.resume();
+  }
+
   /** Starts the job again without waiting until it runs: beside other replicas it may be given nothing to do. */
   recoverWithoutWaiting(): void {
     this.#startProcess();

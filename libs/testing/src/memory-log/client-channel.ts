@@ -10,6 +10,8 @@ export interface ChannelWires {
   readonly travelMs: () => number;
   /** Milliseconds until a client sends again what was lost or refused as busy. */
   readonly retryMs: number;
+  /** Runs something later, by the cluster's clock. */
+  readonly later: (ms: number, run: () => void) => void;
 }
 
 /**
@@ -51,7 +53,7 @@ export class ClientChannel {
   async call<T>(facts: CallFacts, effect: () => T | typeof BUSY): Promise<T> {
     for (;;) {
       if (this.#life === 'CLOSED') throw this.closedError(facts.call);
-      const lost = await this.#strike(facts, 'send');
+      const lost = await this.#strike(facts, 'send', effect);
       if (!lost) {
         await this.#travel();
         const answer = effect();
@@ -87,7 +89,7 @@ export class ClientChannel {
   }
 
   /** Lets a fault strike here. True if it loses the message. */
-  async #strike(facts: CallFacts, stage: FaultStage): Promise<boolean> {
+  async #strike(facts: CallFacts, stage: FaultStage, effect?: () => unknown): Promise<boolean> {
     if (this.isDead) await NEVER;
     const action = this.wires.faults.next(`${facts.call}:${stage}`, facts);
     switch (action?.type) {
@@ -97,6 +99,9 @@ export class ClientChannel {
         throw action.error;
       case 'lose':
         return true;
+      case 'late':
+        this.wires.later(action.ms, () => arrive(effect!));
+        throw action.error;
       case 'run':
         action.run();
         break;
@@ -109,6 +114,15 @@ export class ClientChannel {
     }
     if (this.isDead) await NEVER;
     return false;
+  }
+}
+
+/** A request that nobody waits for any more: what the log answers, and be it a refusal, goes nowhere. */
+function arrive(effect: () => unknown): void {
+  try {
+    effect();
+  } catch (refusal) {
+    void refusal;
   }
 }
 

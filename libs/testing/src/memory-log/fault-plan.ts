@@ -55,6 +55,11 @@ export type FaultAction =
   | { readonly type: 'fail'; readonly error: Error }
   /** The request (at `send`) or the reply (at `applied`) is lost. The client notices and sends it again by itself. */
   | { readonly type: 'lose' }
+  /**
+   * At `send`: the caller gets this error at once, and the request reaches the log after `ms` all the same, whatever its client does then. No
+   * answer comes back. Not of a commit: its client asks until the outcome is definite (L4).
+   */
+  | { readonly type: 'late'; readonly ms: number; readonly error: Error }
   /** The call waits here, by the client's clock. */
   | { readonly type: 'delay'; readonly ms: number }
   /** The client dies here: none of its calls takes effect any more, and no promise of it ever settles. */
@@ -185,6 +190,7 @@ function checkAction(point: FaultPoint, action: FaultAction): void {
     throw errors.faultBreaksPort({ point, problem });
   };
   if (action.type === 'lose' && point.endsWith(':replied')) refuse('a reply that has arrived cannot be lost');
+  if (action.type === 'late' && (!point.endsWith(':send') || point.startsWith('commit:'))) refuse('only a request can be late, and not that of a commit (L4)');
   const committed = point === 'commit:applied' || point === 'commit:replied';
   if (action.type === 'fail' && committed && !isWeirError(action.error, 'fenced')) {
     refuse('a commit that took effect may only fail as fenced (L4)');

@@ -63,7 +63,7 @@ export class InMemoryCluster {
   /** A new client. Several may have the same id. */
   log(context: LogContext): InMemoryLog {
     const { travelMs, retryMs } = this.#options;
-    const wires = { faults: this.faults, travelMs: () => this.#draw(travelMs, 0), retryMs: retryMs ?? DEFAULT_RETRY_MS };
+    const wires = { faults: this.faults, travelMs: () => this.#draw(travelMs, 0), retryMs: retryMs ?? DEFAULT_RETRY_MS, later: (ms: number, run: () => void) => void this.#clock.after(ms, run) };
     const client = new InMemoryLog(context, new ClientChannel(context, wires), this.#broker());
     this.#clients.push(client);
     return client;
