@@ -76,6 +76,14 @@ export class FakeJob implements Job {
     this.moveTo('INITIALIZING');
   }
 
+  async cancel(): Promise<void> {
+    this.calls.push('cancel');
+  }
+
+  async resume(): Promise<void> {
+    this.calls.push('resume');
+  }
+
   async stop(deadlineMs: number): Promise<JobOutcome> {
     this.calls.push('stop');
     this.stopDeadline = deadlineMs;

@@ -2,7 +2,7 @@ import { Server as TlsServer } from 'node:tls';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
-import { isTerminal, isWeirError } from '@weir/core';
+import { isWeirError } from '@weir/core';
 import type { CreateJob, Job, JobOutcome, JobOverview, JobPorts, JobSettings, Telemetry } from '@weir/core';
 import { jobSettings } from './compile-options.js';
 import { causeChain } from './error-text.js';
@@ -196,7 +196,7 @@ export class StreamRunner implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #stop(jobs: readonly Job[]): Promise<void> {
     const { clock, shutdownTimeoutMs } = this.#options;
-    const open = new Set(jobs.filter((job) => !isTerminal(job.overview().status)));
+    const open = new Set(jobs.filter((job) => job.overview().status !== 'FAILED'));
     const stopped = [...open].map(async (job) => {
       try {
         await job.stop(shutdownTimeoutMs);

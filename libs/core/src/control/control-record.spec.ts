@@ -1,13 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkpointId, offset } from '../model/brands.js';
 import { RecordWriter } from '../model/record-columns.js';
-import { type ControlRecord, decodeControlRecord, type RoundRecord, type TaskReport, writeReport, writeRound } from './control-record.js';
+import { type CommandRecord, type ControlRecord, decodeControlRecord, type DesiredRecord, type RoundRecord, type TaskReport, writeCommand, writeDesired, writeReport, writeRound } from './control-record.js';
 
 const triggered: RoundRecord = { version: 1, type: 'triggered', id: checkpointId(7), at: 5, broadcastEnds: [{ topic: 'limits', partition: 0, offset: offset(12) }] };
 const ended: RoundRecord = { version: 1, type: 'ended', id: checkpointId(7), at: 9, outcome: 'completed', durationMs: 4 };
 const report: TaskReport = { version: 1, task: '0-3', replica: 'r1', status: 'RUNNING', barrier: checkpointId(6), at: 3 };
 const notTolerated: RoundRecord = { ...ended, outcome: 'timed-out', failures: 2, restart: ['0-3'] };
 const acknowledged: TaskReport = { ...report, figures: { bytes: 10, stateChanges: 2, durationMs: 5.5, alignmentMs: 1 } };
+
+const cancelled: DesiredRecord = { version: 1, state: 'cancelled', command: 'c1', at: 4 };
+const stopped: DesiredRecord = { version: 1, state: 'stopped', command: 'c2', at: 4, savepoint: 'file:///s/1' };
+const command: CommandRecord = { version: 1, id: 'c1', command: 'cancel', replica: 'r1', at: 3 };
 
 function written(write: (out: RecordWriter) => void): { readonly key: Buffer; readonly value: Buffer } {
   const out = new RecordWriter();
@@ -21,6 +25,9 @@ describe('a control record', () => {
   it.each([
     ['a trigger', (out: RecordWriter) => writeRound(out, triggered), { type: 'round', round: triggered }],
     ['the end of a round', (out: RecordWriter) => writeRound(out, ended), { type: 'round', round: ended }],
+    ['a desired state', (out: RecordWriter) => writeDesired(out, cancelled), { type: 'desired', desired: cancelled }],
+    ['that of a stop', (out: RecordWriter) => writeDesired(out, stopped), { type: 'desired', desired: stopped }],
+    ['a command', (out: RecordWriter) => writeCommand(out, command), { type: 'command', command }],
     ['a report', (out: RecordWriter) => writeReport(out, report), { type: 'report', report }],
     ['the end of a round that is not tolerated', (out: RecordWriter) => writeRound(out, notTolerated), { type: 'round', round: notTolerated }],
     ['an acknowledgement', (out: RecordWriter) => writeReport(out, acknowledged), { type: 'report', report: acknowledged }],
@@ -41,6 +48,10 @@ describe('a control record', () => {
     expect(measured.value.toString()).toEqual(
       '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3,"figures":{"bytes":10,"stateChanges":2,"durationMs":5.5,"alignmentMs":1}}',
     );
+    const desired = written((out) => writeDesired(out, cancelled));
+    expect([desired.key.toString(), desired.value.toString()]).toEqual(['desired', '{"version":1,"state":"cancelled","command":"c1","at":4}']);
+    const asked = written((out) => writeCommand(out, command));
+    expect([asked.key.toString(), asked.value.toString()]).toEqual(['command', '{"version":1,"id":"c1","command":"cancel","replica":"r1","at":3}']);
     expect([told.key.toString(), told.value.toString()]).toEqual(['task/0-3', '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3}']);
   });
 
@@ -60,6 +71,8 @@ describe('a control record', () => {
     ['a count of failures that is none', 'round', '{"version":1,"type":"triggered","id":1,"broadcastEnds":[],"failures":-1}', 'it is no round'],
     ['tasks to restart that are none', 'round', '{"version":1,"type":"ended","id":1,"outcome":"timed-out","durationMs":1,"restart":[1]}', 'it is no round'],
     ['figures that are none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1}}', 'it is no report of that task'],
+    ['a desired state that there is not', 'desired', '{"version":1,"state":"paused","command":"c"}', 'it is no desired state'],
+    ['a command that there is not', 'command', '{"version":1,"id":"c","command":"pause"}', 'it is no command'],
     ['an unknown status', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"FINE","barrier":0}', 'it is no report of that task'],
   ])('is refused with where it lies and why: %s', (_, key, value, problem) => {
     expect(() => decoded(key, value)).toThrow(`The record "${key}" in control topic app-control-0 cannot be read: ${problem}.`);

@@ -9,16 +9,21 @@ import type { PartitionOffset } from '../model/topic-partition.js';
  *
  *   key             value                                           written by
  *   round           the newest round: triggered, or how it ended    the coordinator, in transactions that fence its predecessors
+ *   desired         whether the job is to run (I8)                  the coordinator, in the same transactions
+ *   command         the newest command to start or cancel it        the replica that was asked, outside of transactions
  *   task/<task>     the newest report of a task                     the replica that runs it, outside of transactions
  *
+ * A command means nothing by itself: the coordinator carries out the newest one, once, and `desired` names it. *
  * Values are JSON in UTF-8, each with its version. Keys and fields that this version does not know are passed over: a newer one may write
- * more. Added to version 1 since: `failures`, `restart` and `figures`, which may be left out.
+ * more. Added to version 1 since: `failures`, `restart` and `figures`, which may be left out; the keys `desired` and `command`.
  * Offsets are numbers, exact below 2^53; times are wall-clock milliseconds, for people only.
  */
 export const CONTROL_VERSION = 1;
 
 const ROUND_KEY = 'round';
 const TASK_KEYS = 'task/';
+const DESIRED_KEY = 'desired';
+const COMMAND_KEY = 'command';
 
 export interface TriggeredRound {
   readonly version: typeof CONTROL_VERSION;
@@ -65,10 +70,48 @@ export interface TaskReport {
   readonly figures?: CommitFigures;
 }
 
-export type ControlRecord = { readonly type: 'round'; readonly round: RoundRecord } | { readonly type: 'report'; readonly report: TaskReport };
+export const DESIRED_STATES = ['running', 'cancelled', 'stopped'] as const;
+export type DesiredState = (typeof DESIRED_STATES)[number];
+
+/** Whether the job is to run. It stays as it is, however its topics and its group age and whatever starts again, until the next command. */
+export interface DesiredRecord {
+  readonly version: typeof CONTROL_VERSION;
+  /** Only `running` runs. `stopped` is `cancelled` behind a savepoint. */
+  readonly state: DesiredState;
+  /** The command that it carries out. */
+  readonly command: string;
+  readonly at: number;
+  /** Where it was stopped with; left out where there is none. */
+  readonly savepoint?: string;
+}
+
+export const COMMANDS = ['start', 'cancel'] as const;
+
+export interface CommandRecord {
+  readonly version: typeof CONTROL_VERSION;
+  readonly id: string;
+  readonly command: (typeof COMMANDS)[number];
+  /** Which was asked. */
+  readonly replica: string;
+  readonly at: number;
+}
+
+export type ControlRecord =
+  | { readonly type: 'round'; readonly round: RoundRecord }
+  | { readonly type: 'report'; readonly report: TaskReport }
+  | { readonly type: 'desired'; readonly desired: DesiredRecord }
+  | { readonly type: 'command'; readonly command: CommandRecord };
 
 export function writeRound(out: RecordWriter, round: RoundRecord): void {
   write(out, ROUND_KEY, round, round.at);
+}
+
+export function writeDesired(out: RecordWriter, desired: DesiredRecord): void {
+  write(out, DESIRED_KEY, desired, desired.at);
+}
+
+export function writeCommand(out: RecordWriter, command: CommandRecord): void {
+  write(out, COMMAND_KEY, command, command.at);
 }
 
 export function writeReport(out: RecordWriter, report: TaskReport): void {
@@ -90,7 +133,7 @@ function write(out: RecordWriter, key: string, value: unknown, timestamp: number
  */
 export function decodeControlRecord(keyBytes: Buffer | null, value: Buffer | null, where: string): ControlRecord | undefined {
   const key = keyBytes?.toString('utf8') ?? '';
-  if (value === null || (key !== ROUND_KEY && !key.startsWith(TASK_KEYS))) return undefined;
+  if (value === null || (![ROUND_KEY, DESIRED_KEY, COMMAND_KEY].includes(key) && !key.startsWith(TASK_KEYS))) return undefined;
   const refuse = (problem: string, cause?: unknown): Error => errors.controlRecordUnreadable({ where, key, problem }, cause);
   let parsed: unknown;
   try {
@@ -104,6 +147,14 @@ export function decodeControlRecord(keyBytes: Buffer | null, value: Buffer | nul
   if (key === ROUND_KEY) {
     if (!isRound(parsed)) throw refuse('it is no round');
     return { type: 'round', round: parsed };
+  }
+  if (key === DESIRED_KEY) {
+    if (!isDesired(parsed)) throw refuse('it is no desired state');
+    return { type: 'desired', desired: parsed };
+  }
+  if (key === COMMAND_KEY) {
+    if (!isCommand(parsed)) throw refuse('it is no command');
+    return { type: 'command', command: parsed };
   }
   if (!isReport(parsed) || TASK_KEYS + parsed.task !== key) throw refuse('it is no report of that task');
   return { type: 'report', report: parsed };
@@ -124,6 +175,16 @@ function isPartitionOffset(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { topic, partition, offset } = value as { [K in keyof PartitionOffset]?: unknown };
   return typeof topic === 'string' && isCount(partition) && isCount(offset);
+}
+
+function isDesired(value: object): value is DesiredRecord {
+  const { state, command, savepoint } = value as { [K in keyof DesiredRecord]?: unknown };
+  return DESIRED_STATES.includes(state as DesiredState) && typeof command === 'string' && (savepoint === undefined || typeof savepoint === 'string');
+}
+
+function isCommand(value: object): value is CommandRecord {
+  const { id, command } = value as { [K in keyof CommandRecord]?: unknown };
+  return typeof id === 'string' && COMMANDS.includes(command as CommandRecord['command']);
 }
 
 function isReport(value: object): value is TaskReport {

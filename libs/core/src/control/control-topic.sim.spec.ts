@@ -8,8 +8,10 @@ import { ControlTopic } from './control-topic.js';
 
 const TOPIC = 'app-control';
 const report = (task: string, barrier: number): TaskReport => ({ version: 1, task, replica: 'r', status: 'RUNNING', barrier: checkpointId(barrier), at: 0 });
-const nameOf = (record: ControlRecord): string =>
-  record.type === 'round' ? `${record.round.type} ${record.round.id}` : `${record.report.task} at ${record.report.barrier}`;
+const nameOf = (record: ControlRecord): string => {
+  if (record.type === 'report') return `${record.report.task} at ${record.report.barrier}`;
+  return record.type === 'round' ? `${record.round.type} ${record.round.id}` : record.type;
+};
 
 let clock: ManualClock;
 let cluster: InMemoryCluster;

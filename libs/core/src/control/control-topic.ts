@@ -6,7 +6,7 @@ import { partitionName, type TopicPartition } from '../model/topic-partition.js'
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, LogAppender, LogChunk, LogReader } from '../ports/log.js';
 import { Signal } from '../model/signal.js';
-import { type ControlRecord, decodeControlRecord, type TaskReport, writeReport } from './control-record.js';
+import { type CommandRecord, type ControlRecord, decodeControlRecord, type TaskReport, writeCommand, writeReport } from './control-record.js';
 import { ControlView } from './control-view.js';
 
 /**
@@ -16,7 +16,7 @@ import { ControlView } from './control-view.js';
  * Invariants
  *   T1. Changes are told in the order of the log, each once, and only after `open` has resolved: what was decided before is in the view.
  *   T2. `readToEnd` resolves only when everything that was there at its call has been read, decided transactions included (I3).
- *   T3. Reports are appended in the order in which they were made; one that could not be appended is tried again before the next.
+ *   T3. Reports and commands are appended in the order in which they were made; one that could not be appended is tried again before the next.
  *       A report may be there twice, which changes nothing.
  *   T4. A reader that fails is replaced, and goes on where it was; what cannot be read ends the job, for nothing may be passed over.
  */
@@ -44,7 +44,7 @@ export class ControlTopic {
   readonly #partition: TopicPartition;
   readonly #signal = new Signal();
   readonly #outgoing = new Signal();
-  readonly #outbox: TaskReport[] = [];
+  readonly #outbox: ((out: RecordWriter) => void)[] = [];
   readonly #scratch = new RecordWriter();
   #waiters: Waiter[] = [];
   #position: Offset;
@@ -97,7 +97,16 @@ export class ControlTopic {
 
   /** Appends a report, some time soon (T3). */
   report(report: TaskReport): void {
-    this.#outbox.push(report);
+    this.#post((out) => writeReport(out, report));
+  }
+
+  /** Appends a command, some time soon (T3). */
+  command(command: CommandRecord): void {
+    this.#post((out) => writeCommand(out, command));
+  }
+
+  #post(write: (out: RecordWriter) => void): void {
+    this.#outbox.push(write);
     this.#outgoing.raise();
   }
 
@@ -174,9 +183,9 @@ export class ControlTopic {
     }
   }
 
-  async #append(reports: readonly TaskReport[]): Promise<void> {
+  async #append(records: readonly ((out: RecordWriter) => void)[]): Promise<void> {
     this.#scratch.clear();
-    for (const report of reports) writeReport(this.#scratch, report);
+    for (const write of records) write(this.#scratch);
     await this.appender.append([{ ...this.#partition, records: this.#scratch.columns }]);
   }
 

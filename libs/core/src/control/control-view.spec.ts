@@ -34,4 +34,26 @@ describe('the view of the control topic', () => {
     view.take(report('a', 5, 'DOWN'));
     expect(view.reportOf('0-0')).toMatchObject({ replica: 'a', status: 'DOWN', barrier: 6 });
   });
+
+  const desired = (state: 'running' | 'cancelled' | 'stopped', by: string): ControlRecord => ({ type: 'desired', desired: { version: 1, state, command: by, at: 0 } });
+  const command = (id: string): ControlRecord => ({ type: 'command', command: { version: 1, id, command: 'cancel', replica: 'r', at: 0 } });
+
+  it('says that a job is to run unless something else was recorded (I8)', () => {
+    const view = new ControlView();
+    expect(view.shouldRun).toBe(true);
+    const said = (['cancelled', 'running', 'stopped'] as const).map((state) => view.take(desired(state, 'c')) && view.shouldRun);
+    expect(said).toEqual([false, true, false]);
+  });
+
+  it('has a command pending until the desired state names it, and of several the newest', () => {
+    const view = new ControlView();
+    expect(view.pendingCommand).toBeUndefined();
+    view.take(command('a'));
+    view.take(command('b'));
+    expect(view.pendingCommand).toMatchObject({ id: 'b' });
+    view.take(desired('cancelled', 'a'));
+    expect(view.pendingCommand).toMatchObject({ id: 'b' });
+    view.take(desired('cancelled', 'b'));
+    expect(view.pendingCommand).toBeUndefined();
+  });
 });

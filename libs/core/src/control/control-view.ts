@@ -1,4 +1,4 @@
-import type { ControlRecord, RoundRecord, TaskReport } from './control-record.js';
+import type { CommandRecord, ControlRecord, DesiredRecord, RoundRecord, TaskReport } from './control-record.js';
 
 /**
  * What the control topic says, as far as it was read: a fold over its records. The same in every replica that has read as far.
@@ -12,11 +12,27 @@ import type { ControlRecord, RoundRecord, TaskReport } from './control-record.js
  */
 export class ControlView {
   #round: RoundRecord | undefined;
+  #desired: DesiredRecord | undefined;
+  #command: CommandRecord | undefined;
   readonly #reports = new Map<string, TaskReport>();
 
   /** The newest round; undefined before the first. */
   get round(): RoundRecord | undefined {
     return this.#round;
+  }
+
+  /** Whether the job is to run: as long as nothing else was recorded (I8). */
+  get shouldRun(): boolean {
+    return this.#desired === undefined || this.#desired.state === 'running';
+  }
+
+  get desired(): DesiredRecord | undefined {
+    return this.#desired;
+  }
+
+  /** The newest command, if it is still to be carried out: an older one that it has overtaken never is. */
+  get pendingCommand(): CommandRecord | undefined {
+    return this.#command?.id === this.#desired?.command ? undefined : this.#command;
   }
 
   reportOf(task: string): TaskReport | undefined {
@@ -28,6 +44,14 @@ export class ControlView {
     if (record.type === 'round') {
       if (this.#round !== undefined && record.round.id < this.#round.id) return false; // V1
       this.#round = record.round;
+      return true;
+    }
+    if (record.type === 'desired') {
+      this.#desired = record.desired;
+      return true;
+    }
+    if (record.type === 'command') {
+      this.#command = record.command;
       return true;
     }
     const { report } = record;

@@ -208,6 +208,13 @@ export const errors = defineErrors({
     advice: 'Correct the function; the job goes on at this record when it starts again.',
     example: { operator: 'jump', topic: 'readings', partition: 2, offset: 17, problem: 'x is not a function' },
   }),
+  jobNotReached: error({
+    code: 'JOB_NOT_REACHED',
+    kind: 'retry',
+    message: (c: { job: string; command: string; status: string }) => `Job ${c.job} cannot take the command "${c.command}" now: it is ${c.status} and has not read its control topic.`,
+    advice: 'Try again once it runs, or ask another replica.',
+    example: { job: 'alerts', command: 'cancel', status: 'INITIALIZING' },
+  }),
   recordToRetry: error({
     code: 'RECORD_TO_RETRY',
     kind: 'restart-task',

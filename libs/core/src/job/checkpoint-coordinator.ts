@@ -1,5 +1,5 @@
 import { failuresAfter, nextStep, type RoundStep, type TaskFacts } from '../checkpoint/round.js';
-import { CONTROL_VERSION, type RoundOutcome, type RoundRecord, writeRound } from '../control/control-record.js';
+import { type CommandRecord, CONTROL_VERSION, type RoundOutcome, type RoundRecord, writeDesired, writeRound } from '../control/control-record.js';
 import type { ControlTopic } from '../control/control-topic.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type CheckpointId, checkpointId } from '../model/brands.js';
@@ -23,6 +23,8 @@ import { Signal } from '../model/signal.js';
  *   C1. It is fenced by its own transactional id: whoever claimed it last alone can write rounds.
  *   C2. After the claim it reads the control topic to its end before it acts: no predecessor can add anything behind that.
  *   C3. One step at a time: what it wrote is in its view before it decides again (I5).
+ *   C4. A command is carried out before anything else, and once: the record of the desired state names it (I8). A successor carries out what
+ *       is pending; of several the newest. Of a job that is not to run no round is triggered, and an open one is abandoned.
  */
 export interface CoordinatorHost {
   readonly clock: Clock;
@@ -116,6 +118,11 @@ export class CheckpointCoordinator {
 
   async #act(writer: LogWriter): Promise<void> {
     while (this.#leads && !this.#closed) {
+      const command = this.host.control.view.pendingCommand;
+      if (command !== undefined) {
+        await this.#carryOut(writer, command);
+        continue;
+      }
       const step = this.#decide();
       if (step.type === 'wait') await this.#wait(step.until);
       else await this.#write(writer, await this.#recordOf(step));
@@ -131,7 +138,7 @@ export class CheckpointCoordinator {
     if (round?.type !== 'triggered') this.#open = undefined;
     else if (this.#open?.id !== round.id) this.#open = { id: round.id, since: now };
     return nextStep({
-      enabled,
+      enabled: enabled && control.view.shouldRun,
       round: round === undefined ? undefined : { id: round.id, isOpen: round.type === 'triggered' },
       tasks: this.#tasks(),
       now,
@@ -166,6 +173,12 @@ export class CheckpointCoordinator {
     return { version: CONTROL_VERSION, type: 'triggered', id: step.id, at: clock.wall(), broadcastEnds: ends, ...counted(this.#failures) };
   }
 
+  /** C4. The tasks end or start as their replicas read it. */
+  async #carryOut(writer: LogWriter, { id, command }: CommandRecord): Promise<void> {
+    const state = command === 'start' ? 'running' : 'cancelled';
+    await this.#append(writer, (out) => writeDesired(out, { version: CONTROL_VERSION, state, command: id, at: this.host.clock.wall() }));
+  }
+
   /** Rounds in a row that have timed out, by the newest round. */
   get #failures(): number {
     return this.host.control.view.round?.failures ?? 0;
@@ -187,15 +200,23 @@ export class CheckpointCoordinator {
 
   async #write(writer: LogWriter, record: RoundRecord | undefined): Promise<void> {
     if (record === undefined) return;
-    const { clock, control, controlTopic } = this.host;
+    const { clock } = this.host;
     const began = clock.monotonic();
+    await this.#append(writer, (out) => writeRound(out, record), () => {
+      if (record.type === 'triggered') this.#triggeredAt = Math.max(this.#triggeredAt + this.host.intervalMs, began - this.host.intervalMs);
+      else this.#endedAt = clock.monotonic();
+    });
+  }
+
+  /** Resolves once what was written is in the view (C3). @param onCommitted before that */
+  async #append(writer: LogWriter, write: (out: RecordWriter) => void, onCommitted: () => void = () => undefined): Promise<void> {
+    const { control, controlTopic } = this.host;
     this.#scratch.clear();
-    writeRound(this.#scratch, record);
+    write(this.#scratch);
     const transaction = writer.begin();
     const [written] = await transaction.append([{ topic: controlTopic, partition: 0, records: this.#scratch.columns }]);
     await transaction.commit();
-    if (record.type === 'triggered') this.#triggeredAt = Math.max(this.#triggeredAt + this.host.intervalMs, began - this.host.intervalMs);
-    else this.#endedAt = clock.monotonic();
+    onCommitted();
     await control.reached(written!.nextOffset); // C3
   }
 }

@@ -16,7 +16,7 @@ import { jobIdOf } from './job-id.js';
 import type { CheckpointOverview, FailureOverview, JobOverview } from './job-overview.js';
 import { cutGraph, type SubTopology } from './cut-graph.js';
 import { deadLettersOf, type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
-import { canMoveJob, isTerminal, type JobStatus } from './job-status.js';
+import { canMoveJob, type JobStatus } from './job-status.js';
 import { ensureChangelog, ensureControl, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
 import { Replica, type ReplicaParts } from './replica.js';
 
@@ -40,6 +40,7 @@ export const createJob: CreateJob = (name, definition, settings, ports) => {
 /** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
 const FAILURE_HISTORY = 16;
 const FIRST_LIFE = incarnation(0);
+const CANCELLED = 'the job was cancelled, and runs again when it is told to';
 
 class StreamJob implements Job {
   readonly ended: Promise<JobOutcome>;
@@ -52,6 +53,7 @@ class StreamJob implements Job {
   #reason: string | undefined;
   #stopping = false;
   #failure: Error | undefined;
+  #hasEnded = false;
   #log: Log | undefined;
   #backend: StateBackend | undefined;
   #instance: TakenInstance | undefined;
@@ -88,6 +90,18 @@ class StreamJob implements Job {
       void this.ended.then(cancel);
     }
     return this.ended;
+  }
+
+  cancel(): Promise<void> {
+    return this.#command('cancel');
+  }
+
+  resume(): Promise<void> {
+    return this.#command('start');
+  }
+
+  #command(command: 'cancel' | 'start'): Promise<void> {
+    return this.#replica?.command(command) ?? Promise.reject(errors.jobNotReached({ job: this.name, command, status: this.#status }));
   }
 
   isReady(): boolean {
@@ -173,13 +187,15 @@ class StreamJob implements Job {
     this.ports.telemetry.emit({ type: 'job-notice', job: this.name, message });
   }
 
-  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onAssigned' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd'> {
+  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onAssigned' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd' | 'onDesired' | 'onHeld'> {
     return {
       onTaskStatus: (_, status) => this.#onTaskStatus(status),
       onAssigned: () => this.#onTaskStatus('RUNNING'),
       onTaskFailed: (task, error) => this.#onTaskFailed(task, error),
       onFailure: (task, error) => this.#onFailure(task, error),
       onRoundEnd: (round) => this.#onRoundEnd(round),
+      onDesired: (shouldRun) => this.#onDesired(shouldRun),
+      onHeld: () => this.#onHeld(),
     };
   }
 
@@ -202,8 +218,9 @@ class StreamJob implements Job {
   }
 
   async #shutDown(failure: Error | undefined): Promise<void> {
-    if (isTerminal(this.#status)) return;
-    this.#move(failure === undefined ? 'CANCELLING' : 'FAILING', failure?.message);
+    if (this.#hasEnded) return;
+    if (failure !== undefined) this.#move('FAILING', failure.message);
+    else if (this.#status !== 'CANCELED') this.#move('CANCELLING');
     this.#watch?.close();
     await this.#replica?.stop();
     const closed = await this.#closeAdapters();
@@ -226,15 +243,16 @@ class StreamJob implements Job {
 
   /** The bound of a stop: whatever still runs is left to the end of the process; what it has not committed is replayed next time. */
   #giveUpStopping(deadlineMs: number): void {
-    if (isTerminal(this.#status)) return;
+    if (this.#hasEnded) return;
     const error = errors.stopTimedOut({ job: this.name, deadlineMs });
     this.#end({ status: 'FAILED', error: this.#failure ?? error });
   }
 
   #end(outcome: JobOutcome): void {
-    if (isTerminal(this.#status)) return;
+    if (this.#hasEnded) return;
     const reason = outcome.status === 'FAILED' ? outcome.error.message : undefined;
     if (outcome.status === 'FAILED' && this.#status !== 'FAILING') this.#move('FAILING', reason);
+    this.#hasEnded = true;
     this.#move(outcome.status, reason);
     this.#resolveEnded(outcome);
   }
@@ -243,6 +261,21 @@ class StreamJob implements Job {
 
   #onTaskStatus(status: TaskStatus): void {
     if (status === 'RUNNING' && !this.#stopping && this.#replica?.isRunning === true) this.#move('RUNNING');
+  }
+
+  /** I8: the tasks end or run again by themselves; what is shown follows. A replica that shuts down says only that. */
+  #onDesired(shouldRun: boolean): void {
+    if (this.#stopping || this.#failure !== undefined) return;
+    if (!shouldRun) {
+      if (this.#status !== 'CANCELED') this.#move('CANCELLING', CANCELLED);
+      return;
+    }
+    if (this.#status === 'CANCELLING') this.#move('CANCELED');
+    if (this.#status === 'CANCELED') this.#move('INITIALIZING');
+  }
+
+  #onHeld(): void {
+    if (!this.#stopping && this.#status === 'CANCELLING') this.#move('CANCELED', CANCELLED);
   }
 
   #onTaskFailed(task: string, error: Error): void {

@@ -24,7 +24,7 @@ describe('the life of a job', () => {
       FAILING: ['FAILED'],
       FAILED: [],
       CANCELLING: ['FAILING', 'CANCELED'],
-      CANCELED: [],
+      CANCELED: ['INITIALIZING', 'FAILING'],
     });
   });
 

@@ -7,10 +7,11 @@
  *      |         FAILING <--------+------------+
  *      |            |             |
  *      v            v             v
- *   CANCELED      FAILED      CANCELLING -> CANCELED
+ *   CANCELED      FAILED      CANCELLING -> CANCELED -> INITIALIZING, where a cancelled job is started again
  *
  * INITIALIZING: waits for its topics, then restores. RESTARTING: at least one task was rolled back and has not run again yet.
- * CANCELLING: final checkpoint and close. CANCELED: closed in order (a shut-down replica, too: its job goes on elsewhere or later).
+ * CANCELLING: its tasks end, with a last commit where the replica is shut down. CANCELED: they have ended; either the replica was closed in order,
+ * and its job goes on elsewhere or later, or the job was cancelled, and the replica stays until it is started again or shut down.
  */
 export type JobStatus = 'CREATED' | 'INITIALIZING' | 'RUNNING' | 'RESTARTING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED';
 
@@ -22,8 +23,9 @@ const NEXT: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   FAILING: ['FAILED'],
   FAILED: [],
   CANCELLING: ['CANCELED', 'FAILING'],
-  CANCELED: [],
+  CANCELED: ['INITIALIZING', 'FAILING'],
 };
 
 export const canMoveJob = (from: JobStatus, to: JobStatus): boolean => NEXT[from].includes(to);
-export const isTerminal = (status: JobStatus): boolean => NEXT[status].length === 0;
+/** Whether nothing runs and nothing will, unless a cancelled job is started again. */
+export const isTerminal = (status: JobStatus): boolean => status === 'FAILED' || status === 'CANCELED';

@@ -32,7 +32,16 @@ export interface Job {
    * replayed at the next start. Idempotent. Resolves when the job has ended, however.
    */
   stop(deadlineMs: number): Promise<JobOutcome>;
-  /** Resolves when the job has ended; never rejects. */
+  /**
+   * Cancels the job, on every replica and for good: its tasks end without a last commit, and run again only after `resume`, whatever is
+   * started meanwhile. Replicas stay, and say CANCELED. Resolves once that is recorded.
+   * @throws WeirError `retry` JOB_NOT_REACHED while the job has not read its control topic; `restart-task` CONTROL_CLOSED if this process
+   *   ends before: it may be cancelled all the same
+   */
+  cancel(): Promise<void>;
+  /** Starts a cancelled job again, from its last commits. Resolves once that is recorded. @throws as `cancel` does */
+  resume(): Promise<void>;
+  /** Resolves when the job has ended in this process; never rejects. */
   readonly ended: Promise<JobOutcome>;
 }
 

@@ -17,6 +17,7 @@ import type { TaskStatus } from '../task/task-status.js';
 import { CheckpointCoordinator } from './checkpoint-coordinator.js';
 import type { CompiledSettings } from './compile-settings.js';
 import { GroupSeat } from './group-seat.js';
+import { JobCommands } from './job-commands.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
 import { RoundFollower } from './round-follower.js';
 import { RoundHistory } from './round-history.js';
@@ -40,6 +41,8 @@ import { TaskSlots } from './task-slots.js';
  *
  * Invariants
  *   I3. A task's permit is given only when the control topic has been read to the end that it had after the task's claim.
+ *   I8. A job that was cancelled has no task that runs, on any replica, until the control topic says that it is to run again; whoever starts
+ *       meanwhile reads that before it takes its seat. Replicas keep their seats, and the tasks that are theirs.
  *   P1. Where the newest report of a task of this replica is another's, which came late, it reports again: at most once an interval, for
  *       two replicas may hold the same task for true until one of them is fenced.
  */
@@ -62,6 +65,10 @@ export interface ReplicaParts {
   /** The job cannot go on. */
   onFailure(task: string | undefined, error: Error): void;
   onRoundEnd(round: EndedRound): void;
+  /** The job is to run from now on, or not to run. */
+  onDesired(shouldRun: boolean): void;
+  /** It is not to run, and every task of this replica has ended. */
+  onHeld(): void;
 }
 
 const FIRST_LIFE = incarnation(0);
@@ -75,6 +82,7 @@ export class Replica {
   readonly #follower: RoundFollower;
   readonly #coordinator: CheckpointCoordinator;
   readonly #control: ControlTopic;
+  readonly #commands: JobCommands;
   #seat: GroupSeat | undefined;
   /** Undefined where no copies are to be kept. */
   readonly #standbys: Standbys | undefined;
@@ -110,6 +118,7 @@ export class Replica {
       onTick: () => this.#reportAgain(),
     });
     this.#coordinator = this.#makeCoordinator();
+    this.#commands = new JobCommands({ clock, replica: this.#id, append: (command) => this.#control.command(command) });
   }
 
   /** @throws WeirError as the log throws them; `invalid` CONTROL_RECORD_UNREADABLE */
@@ -128,6 +137,7 @@ export class Replica {
       return control;
     });
     replica.#follower.start();
+    if (!control.view.shouldRun) replica.#obey();
     replica.#takeSeat();
     return replica;
   }
@@ -157,6 +167,16 @@ export class Replica {
     return this.#seat?.isSettled !== false && this.#slots.areRunning;
   }
 
+  /** Whether the job is to run, as far as the control topic was read (I8). */
+  get shouldRun(): boolean {
+    return this.#control.view.shouldRun;
+  }
+
+  /** Asks the coordinator, wherever it is: see JobCommands. */
+  command(command: 'start' | 'cancel'): Promise<void> {
+    return this.#commands.give(command);
+  }
+
   /** Takes the last commits and ends; never rejects. */
   async stop(): Promise<void> {
     this.#follower.close();
@@ -167,6 +187,7 @@ export class Replica {
     this.#group = undefined;
     if (this.#standbys !== undefined) await this.#settled(this.#standbys.close());
     await this.#seat?.leave();
+    this.#commands.close();
     await this.#control.close();
     await this.#settled(coordinated);
   }
@@ -269,6 +290,7 @@ export class Replica {
       mayClaim: (task) => this.#seat?.confirm(task) ?? Promise.resolve(),
       permit: async (task) => {
         await this.#control.readToEnd(); // I3
+        if (!this.shouldRun) throw errors.permitRevoked({ task, reason: 'the job was cancelled' }); // I8
         return this.#seat?.permit(task) ?? alone;
       },
     };
@@ -326,7 +348,18 @@ export class Replica {
       this.#follower.onRound(round);
       if (round.type === 'ended') this.parts.onRoundEnd(round);
     }
+    if (record.type === 'desired') this.#obey();
+    this.#commands.take(record);
     this.#coordinator.onChange();
+  }
+
+  /** I8. */
+  #obey(): void {
+    this.parts.onDesired(this.shouldRun);
+    if (this.shouldRun) {
+      this.#slots.release();
+      this.parts.onAssigned();
+    } else void this.#slots.hold().then(() => this.parts.onHeld());
   }
 
   /** P1. */

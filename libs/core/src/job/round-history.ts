@@ -15,6 +15,7 @@ export class RoundHistory {
 
   take(record: ControlRecord): void {
     if (record.type === 'report') this.#onReport(record.report);
+    else if (record.type !== 'round') return;
     else if (record.round.type === 'triggered') this.#onTrigger(record.round);
     else this.#onEnd(record.round);
   }

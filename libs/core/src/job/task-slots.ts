@@ -15,6 +15,7 @@ import { taskName, type TaskPlan } from '../task/task-plan.js';
  * restarting cannot mend, fails the job.
  *
  *   slot:  EMPTY --start--> RUNS(task) --close, drop--> ENDS(task) --ended--> EMPTY, or RUNS if it was started again meanwhile
+ *                                  (hold: the same for all)
  *                           ^      |
  *                  (timer)  |      +--failed, may restart--> WAITS(timer) --close, drop--> EMPTY
  *                           +--------------------------------+
@@ -64,6 +65,8 @@ interface Slot {
 export class TaskSlots {
   readonly #slots: ReadonlyMap<string, Slot>;
   #closed = false;
+  /** Whether the job is not to run now: its tasks are this replica's all the same. */
+  #held = false;
 
   /** @param plans of every task of the job */
   constructor(
@@ -93,7 +96,7 @@ export class TaskSlots {
 
   /** Whether all tasks that are this replica's run. */
   get areRunning(): boolean {
-    return [...this.#slots.values()].every(({ isOurs, latest }) => !isOurs || latest?.status === 'RUNNING');
+    return !this.#held && [...this.#slots.values()].every(({ isOurs, latest }) => !isOurs || latest?.status === 'RUNNING');
   }
 
   /** Whether a task is this replica's, or still ends here: its store is in use, or about to be. */
@@ -108,7 +111,7 @@ export class TaskSlots {
     if (slot === undefined || this.#closed || slot.isOurs) return;
     slot.isOurs = true;
     slot.retries = new RecordRetries();
-    if (slot.current.state === 'EMPTY') this.#run(slot, nextAttempt(slot));
+    if (slot.current.state === 'EMPTY' && !this.#held) this.#run(slot, nextAttempt(slot));
   }
 
   /** Gives a task up with a last commit. Resolves when it has ended. */
@@ -121,6 +124,19 @@ export class TaskSlots {
     return this.#end(name, (task) => task.abandon());
   }
 
+  /** I8. Ends every task without a last commit; until `release` none is run, though it may become or cease to be this replica's. Resolves when all have ended. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    await Promise.all([...this.#slots.values()].map((slot) => this.#endIn(slot, (task) => task.abandon())));
+  }
+
+  /** Runs every task that is this replica's; one that still ends is run once it has ended. */
+  release(): void {
+    if (!this.#held || this.#closed) return;
+    this.#held = false;
+    for (const slot of this.#slots.values()) if (slot.isOurs && slot.current.state === 'EMPTY') this.#run(slot, nextAttempt(slot));
+  }
+
   /** Closes every task, and starts none again. Resolves when all have ended. */
   async stop(): Promise<void> {
     this.#closed = true;
@@ -130,6 +146,10 @@ export class TaskSlots {
   async #end(name: string, end: (task: Task) => void): Promise<void> {
     const slot = this.#slots.get(name)!;
     slot.isOurs = false;
+    await this.#endIn(slot, end);
+  }
+
+  async #endIn(slot: Slot, end: (task: Task) => void): Promise<void> {
     const { current } = slot;
     if (current.state === 'WAITS') {
       current.cancel();
@@ -153,7 +173,7 @@ export class TaskSlots {
     const wasGivenUp = slot.current.state === 'ENDS';
     slot.current = { state: 'EMPTY' };
     if (end.type === 'failed') this.#onFailure(slot, task, end.error, wasGivenUp);
-    if (wasGivenUp && slot.isOurs) this.#run(slot, task.attempt + 1);
+    if (wasGivenUp && slot.isOurs && !this.#held) this.#run(slot, task.attempt + 1);
   }
 
   /** One that was to end anyway has ended; what it could not commit is said, and computed again by whoever has it next. */
