@@ -3,7 +3,7 @@ import { type LocalBroker, startBroker } from '../../../../scripts/local-broker.
 import { requireRig, runRig } from './rig-process.spec-d.js';
 import type { RollingReport } from './rolling.js';
 
-/** Longer runs, and the figures of docs/rolling-restart.md: `npm run chaos -- --variant rolling --kills 12 --checkpoint-ms 500`. */
+/** Longer runs, and the figures of docs/jobs/rolling-restarts.md: `npm run chaos -- --variant rolling --kills 12 --checkpoint-ms 500`. */
 const LIMIT_MS = 240_000;
 
 let broker: LocalBroker;
