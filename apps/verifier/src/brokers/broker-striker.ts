@@ -21,6 +21,8 @@ export interface BrokerStrikerOptions {
   readonly violations: Violations;
   /** How many replicas of partitions are not in sync. */
   readonly lagging: () => Promise<number>;
+  /** Whether it is time for the next: so that restarts are spread over the whole run. */
+  readonly isDue: () => boolean;
   /** Called after each restart. */
   readonly struck: () => void;
 }
@@ -66,9 +68,11 @@ export class BrokerStriker {
   }
 
   async #strikeAll(): Promise<void> {
-    const { restarts, nodes, struck } = this.options;
+    const { restarts, nodes, clock, isDue, struck } = this.options;
     while (this.restarts < restarts && !this.#isEnding) {
+      await sleepUnless(clock, Infinity, () => this.#isEnding || isDue());
       await this.#sleep(this.#random.between(0, LONGEST_BREATH_MS));
+      if (this.#isEnding) return;
       const node = nodes[this.#random.between(0, nodes.length - 1)]!;
       if (this.#random.chance(PAUSES)) await this.#pause(node);
       else {

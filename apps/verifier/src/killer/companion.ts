@@ -45,6 +45,8 @@ export class Companion {
   readonly #startsMs: number[] = [];
   readonly #blows: Record<Kind, number> = { SIGKILL: 0, SIGTERM: 0, SIGSTOP: 0 };
   #process: ServiceProcess | undefined;
+  /** The one that came to RUNNING last. */
+  #running: ServiceProcess | undefined;
   #loop: Promise<void> | undefined;
   #isEnding = false;
   #lives = 0;
@@ -62,6 +64,11 @@ export class Companion {
 
   get lives(): number {
     return this.#lives;
+  }
+
+  /** Whether its process came to RUNNING, and has not been ended since. */
+  get isRunning(): boolean {
+    return this.#process !== undefined && this.#running === this.#process && this.#process.end === undefined;
   }
 
   /** Milliseconds from start to RUNNING, of each life that was seen to come so far. */
@@ -99,10 +106,11 @@ export class Companion {
     const { clock, budget, longestMs, sessionMs, struck } = this.options;
     while (!this.#isEnding) {
       this.#process ??= this.#begin();
+      await sleepUnless(clock, Infinity, () => this.#isEnding || budget.isOpen || this.#process!.end !== undefined);
       await this.#sleep(this.#random.between(0, longestMs));
       if (this.#isEnding) return;
       if (this.#endedByItself(this.#process)) continue;
-      if (!budget.take()) continue;
+      if (!budget.take()) continue; // another one was faster
       await this.#strike(this.#process);
       struck?.();
       if (this.#random.chance(0.3)) await sleep(clock, this.#random.between(0, 2 * sessionMs));
@@ -120,6 +128,7 @@ export class Companion {
   async #watchStart(process: ServiceProcess): Promise<void> {
     const job = await process.untilRunning(START_LIMIT_MS, START_POLL_MS);
     if (job === undefined) return; // it was struck before, or brokers were; that nobody ever comes to RUNNING is seen by the input that is left
+    this.#running = process;
     this.#startsMs.push(this.options.clock.monotonic() - process.startedAt);
     for (const { restore } of job.tasks) {
       if (restore === undefined) continue;

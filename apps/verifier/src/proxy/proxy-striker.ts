@@ -17,6 +17,8 @@ export interface ProxyStrikerOptions {
   readonly faults: number;
   readonly seed: number;
   readonly clock: Clock;
+  /** Whether it is time for the next: so that faults are spread over the whole run. */
+  readonly isDue: () => boolean;
   /** Called after each. */
   readonly struck: () => void;
 }
@@ -44,13 +46,19 @@ export class ProxyStriker {
     return this.#faults;
   }
 
+  /** Faults of all kinds. */
+  get total(): number {
+    return Object.values(this.#faults).reduce((sum, count) => sum + count, 0);
+  }
+
   get connectionsCut(): number {
     return this.#connectionsCut;
   }
 
   async run(): Promise<void> {
-    const { faults, proxies, struck } = this.options;
+    const { faults, proxies, clock, isDue, struck } = this.options;
     for (let i = 0; i < faults && !this.#isEnding; i++) {
+      await sleepUnless(clock, Infinity, () => this.#isEnding || isDue());
       await this.#sleep(this.#random.between(0, LONGEST_BREATH_MS));
       if (this.#isEnding) return;
       // Each kind once in four, so that a short run has all of them.

@@ -111,7 +111,8 @@ class Run {
     if (isSiege(variant)) {
       const struck = { replica: () => this.#struck('kills'), broker: () => this.#struck('brokerRestarts'), proxy: () => this.#struck('proxyFaults') };
       const { brokerRestarts, proxyFaults } = options;
-      return new Siege({ ...shared, kills, brokerRestarts, proxyFaults, seed, cluster: cast.cluster!, proxies: cast.proxies, lagging: () => cast.java.lagging(), struck });
+      const seen = (): number => this.#saw.reduce((sum, { trail }) => sum + trail.count, 0);
+      return new Siege({ ...shared, kills, brokerRestarts, proxyFaults, seed, cluster: cast.cluster!, proxies: cast.proxies, lagging: () => cast.java.lagging(), seen, struck });
     }
     const companions = Array.from({ length: variant === 'replicas' ? COMPANIONS : 0 }, (_, i) => {
       const own = { name: `companion-${i + 1}`, seed: seed + i, sessionMs: SESSION_MS, longestMs: COMPANION_LONGEST_MS, budget: new BlowBudget(Infinity) };
