@@ -67,6 +67,7 @@ export class Positions {
         }
       }),
     );
+    if (again === undefined && partitions.some((p) => !found.has(partitionName(p.topic, p.partition)))) again = 'a partition is missing in the answer';
     return again === undefined ? { done: true } : { again };
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { offset, sleep, type GroupMember, type GroupOptions, type MemberState } from '@weir/core';
 import { ClusterClient, clock, uniqueName } from '../spec/cluster-client.js';
+import { refusalsOf } from '../spec/refusals.js';
 import { CODE } from '../wire/error-codes.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
 import { APIS, type Api } from '../wire/wire.js';
@@ -79,6 +80,19 @@ describe('a coordinator', () => {
     await until('it is looked up', () => one.client.wire.count(APIS.findCoordinator) > before);
     await one.member.confirm();
     expect(one.member.state.name).toBe('STABLE');
+    expect(one.member.tenure).toBe(1);
+  });
+
+  it.each(
+    ['JoinGroup', 'SyncGroup', 'Heartbeat'].flatMap((call) =>
+      (['NOT_COORDINATOR', 'COORDINATOR_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'REQUEST_TIMED_OUT', 'NETWORK_EXCEPTION'] as const).map((name) => [call, name] as const),
+    ),
+  )('that answers %s with %s keeps nobody out: it is asked again', async (call, name) => {
+    const one = seat({ sessionTimeoutMs: 2 * SESSION_MS });
+    one.client.wire.strike({ name: call }, refusalsOf(1, { topic: '', partition: 0 })[call]!(CODE[name]), 2);
+    await inGroupOf(one, 1);
+    await one.member.confirm();
+    expect(one.client.wire.requests.filter(({ api }) => api === call).length).toBeGreaterThan(call === 'Heartbeat' ? 0 : 2);
     expect(one.member.tenure).toBe(1);
   });
 

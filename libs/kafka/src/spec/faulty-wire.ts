@@ -30,7 +30,7 @@ export class FaultyWire implements Wire {
   constructor(private readonly inner: Wire) {}
 
   /** Strikes the next `times` requests of an api. */
-  strike(api: Api, fault: Fault, times = 1): void {
+  strike(api: Pick<Api, 'name'>, fault: Fault, times = 1): void {
     let left = times;
     this.fault = (request) => (request.api === api.name && left-- > 0 ? fault : undefined);
   }
