@@ -6,6 +6,7 @@ import { type CommandRecord, type ControlRecord, decodeControlRecord, type Desir
 const triggered: RoundRecord = { version: 1, type: 'triggered', id: checkpointId(7), at: 5, broadcastEnds: [{ topic: 'limits', partition: 0, offset: offset(12) }] };
 const ended: RoundRecord = { version: 1, type: 'ended', id: checkpointId(7), at: 9, outcome: 'completed', durationMs: 4 };
 const report: TaskReport = { version: 1, task: '0-3', replica: 'r1', status: 'RUNNING', barrier: checkpointId(6), at: 3 };
+const withState: TaskReport = { ...report, figures: { bytes: 10, stateChanges: 2, durationMs: 5.5, alignmentMs: 1, stateBytes: 99 } };
 const notTolerated: RoundRecord = { ...ended, outcome: 'timed-out', failures: 2, restart: ['0-3'] };
 const acknowledged: TaskReport = { ...report, figures: { bytes: 10, stateChanges: 2, durationMs: 5.5, alignmentMs: 1 } };
 
@@ -30,6 +31,7 @@ describe('a control record', () => {
     ['a command', (out: RecordWriter) => writeCommand(out, command), { type: 'command', command }],
     ['a report', (out: RecordWriter) => writeReport(out, report), { type: 'report', report }],
     ['the end of a round that is not tolerated', (out: RecordWriter) => writeRound(out, notTolerated), { type: 'round', round: notTolerated }],
+    ['an acknowledgement with the size of the state', (out: RecordWriter) => writeReport(out, withState), { type: 'report', report: withState }],
     ['an acknowledgement', (out: RecordWriter) => writeReport(out, acknowledged), { type: 'report', report: acknowledged }],
   ])('comes back as it was written: %s', (_, write, expected) => {
     const { key, value } = written(write);
@@ -73,6 +75,7 @@ describe('a control record', () => {
     ['figures that are none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1}}', 'it is no report of that task'],
     ['a desired state that there is not', 'desired', '{"version":1,"state":"paused","command":"c"}', 'it is no desired state'],
     ['a command that there is not', 'command', '{"version":1,"id":"c","command":"pause"}', 'it is no command'],
+    ['a size of state that is none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1,"stateChanges":1,"durationMs":1,"alignmentMs":1,"stateBytes":-1}}', 'it is no report of that task'],
     ['an unknown status', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"FINE","barrier":0}', 'it is no report of that task'],
   ])('is refused with where it lies and why: %s', (_, key, value, problem) => {
     expect(() => decoded(key, value)).toThrow(`The record "${key}" in control topic app-control-0 cannot be read: ${problem}.`);

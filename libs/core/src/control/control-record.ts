@@ -15,7 +15,7 @@ import type { PartitionOffset } from '../model/topic-partition.js';
  *
  * A command means nothing by itself: the coordinator carries out the newest one, once, and `desired` names it. *
  * Values are JSON in UTF-8, each with its version. Keys and fields that this version does not know are passed over: a newer one may write
- * more. Added to version 1 since: `failures`, `restart` and `figures`, which may be left out; the keys `desired` and `command`.
+ * more. Added to version 1 since: `failures`, `restart`, `figures` and its `stateBytes`, which may be left out; the keys `desired` and `command`.
  * Offsets are numbers, exact below 2^53; times are wall-clock milliseconds, for people only.
  */
 export const CONTROL_VERSION = 1;
@@ -196,6 +196,6 @@ function isReport(value: object): value is TaskReport {
 function isFigures(value: unknown): boolean {
   if (value === undefined) return true;
   if (typeof value !== 'object' || value === null) return false;
-  const { bytes, stateChanges, durationMs, alignmentMs } = value as { [K in keyof CommitFigures]?: unknown };
-  return [bytes, stateChanges, durationMs, alignmentMs].every((figure) => typeof figure === 'number' && figure >= 0);
+  const { bytes, stateChanges, durationMs, alignmentMs, stateBytes = 0 } = value as { [K in keyof CommitFigures]?: unknown };
+  return [bytes, stateChanges, durationMs, alignmentMs, stateBytes].every((figure) => typeof figure === 'number' && figure >= 0);
 }

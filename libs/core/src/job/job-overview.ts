@@ -124,6 +124,8 @@ export interface TaskRoundOverview {
   readonly stateChanges: number;
   /** Of the commit, from the freeze until the store has it. */
   readonly durationMs: number;
+  /** Of its whole state, roughly, once it had committed; undefined where it did not tell. */
+  readonly stateBytes?: number;
   /** From the first sign of the barrier until the task had it on all inputs and froze its epoch. */
   readonly alignmentMs: number;
 }

@@ -8,7 +8,7 @@ const ended = (id: number, outcome: RoundOutcome = 'completed', at = 10 * id + 4
   type: 'round',
   round: { version: 1, type: 'ended', id: checkpointId(id), at, outcome, durationMs: 4 },
 });
-const FIGURES = { bytes: 10, stateChanges: 2, durationMs: 5, alignmentMs: 1 };
+const FIGURES = { bytes: 10, stateChanges: 2, durationMs: 5, alignmentMs: 1, stateBytes: 70 };
 const acknowledged = (id: number, task: string): ControlRecord => ({
   type: 'report',
   report: { version: 1, task, replica: 'r', status: 'RUNNING', barrier: checkpointId(id), at: 10 * id + 2, figures: FIGURES },

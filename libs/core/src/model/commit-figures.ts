@@ -8,6 +8,8 @@ export interface CommitFigures {
   readonly durationMs: number;
   /** Milliseconds from the first sign of the barrier to the freeze. */
   readonly alignmentMs: number;
+  /** Of the whole state of the task, roughly, once it was committed. Left out by versions of Weir that did not tell it. */
+  readonly stateBytes?: number;
 }
 
 /** Of a barrier for which there was nothing to commit (R8). */

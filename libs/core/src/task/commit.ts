@@ -43,11 +43,13 @@ export interface FrozenEpoch {
   readonly alignmentMs: number;
 }
 
-export const figuresOf = ({ effects, alignmentMs }: FrozenEpoch, durationMs: number): CommitFigures => ({
+/** @param stateBytes of the task's store */
+export const figuresOf = ({ effects, alignmentMs }: FrozenEpoch, durationMs: number, stateBytes: number): CommitFigures => ({
   bytes: effects.bytes,
   stateChanges: effects.changes.count,
   durationMs,
   alignmentMs,
+  stateBytes,
 });
 
 export interface CommitParts {

@@ -191,7 +191,7 @@ export class TaskEpochs {
     const barrier = this.#heldBarrier();
     if (barrier !== undefined) {
       if (!isSingleStage(this.plan) || this.#hasChanges()) return { barrier };
-      this.#acknowledge(barrier, NO_FIGURES); // R8
+      this.#acknowledge(barrier, { ...NO_FIGURES, stateBytes: this.parts.store.approximateSize() }); // R8
       return undefined;
     }
     const asked = round.takePlain();
@@ -336,7 +336,7 @@ export class TaskEpochs {
     const { job, subTopology, task } = this.plan;
     const { recordsIn, recordsOut } = frozen.effects;
     this.#recordsOut += recordsOut;
-    const figures = figuresOf(frozen, this.host.clock.monotonic() - began);
+    const figures = figuresOf(frozen, this.host.clock.monotonic() - began, this.parts.store.approximateSize());
     const { bytes, stateChanges, durationMs } = figures;
     this.host.telemetry.emit({ type: 'task-commit', job, subTopology, task, checkpoint: frozen.barrier, recordsIn, recordsOut, stateChanges, bytes, durationMs });
     return figures;

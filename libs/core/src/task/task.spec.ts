@@ -111,9 +111,11 @@ describe('a checkpoint of a task', () => {
     await settle(tasks);
     const { bytes } = tasks.telemetry.last('task-commit')!;
     expect(bytes).toBeGreaterThan(0);
+    const { stateBytes } = live.task;
+    expect(stateBytes).toBeGreaterThan(0);
     expect(tasks.figures).toEqual([
-      { bytes, stateChanges: 4, durationMs: 7, alignmentMs: 0 },
-      { bytes: 0, stateChanges: 0, durationMs: 0, alignmentMs: 0 },
+      { bytes, stateChanges: 4, durationMs: 7, alignmentMs: 0, stateBytes },
+      { bytes: 0, stateChanges: 0, durationMs: 0, alignmentMs: 0, stateBytes },
     ]);
   });
 

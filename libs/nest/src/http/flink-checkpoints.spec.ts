@@ -4,7 +4,7 @@ import { FakeJob, ports, SteppedClock, task } from '../fake-jobs.spec-d.js';
 import { flinkCheckpoint, flinkCheckpoints, flinkSubtasks } from './flink-checkpoints.js';
 
 const took = (name: string, acknowledgedAt: number): RoundOverview['tasks'][number] =>
-  ({ task: name, acknowledgedAt, bytes: 100, stateChanges: 3, durationMs: 5.6, alignmentMs: 2.4 });
+  ({ task: name, acknowledgedAt, bytes: 100, stateChanges: 3, durationMs: 5.6, alignmentMs: 2.4, stateBytes: 115 });
 const HISTORY: readonly RoundOverview[] = [
   { id: 9, outcome: 'open', triggeredAt: 3_000, durationMs: undefined, tasks: [took('0-1', 3_004)] },
   { id: 8, outcome: 'timed-out', triggeredAt: 2_000, durationMs: 500, tasks: [] },
@@ -47,7 +47,7 @@ describe('one checkpoint', () => {
     expect(flinkCheckpoint(JOB, '7')).toMatchObject({
       id: 7,
       tasks: {
-        [first!]: { status: 'COMPLETED', checkpointed_size: 200, end_to_end_duration: 12, num_subtasks: 2, num_acknowledged_subtasks: 2 },
+        [first!]: { status: 'COMPLETED', checkpointed_size: 200, state_size: 230, end_to_end_duration: 12, num_subtasks: 2, num_acknowledged_subtasks: 2 },
         [second!]: { num_subtasks: 1, num_acknowledged_subtasks: 1 },
       },
     });
@@ -61,7 +61,7 @@ describe('one checkpoint', () => {
       num_subtasks: 2,
       subtasks: [
         { className: 'pending', index: 0, status: 'pending_or_failed' },
-        { className: 'completed', index: 1, ack_timestamp: 3_004, end_to_end_duration: 4, checkpointed_size: 100, checkpoint: { async: 6 }, alignment: { duration: 2 }, weir: { stateChanges: 3 } },
+        { className: 'completed', index: 1, ack_timestamp: 3_004, end_to_end_duration: 4, checkpointed_size: 100, state_size: 115, checkpoint: { async: 6 }, alignment: { duration: 2 }, weir: { stateChanges: 3 } },
       ],
     });
     expect([flinkSubtasks(JOB, '9', 'f'.repeat(32)), flinkSubtasks(JOB, '4', first!)]).toEqual([undefined, undefined]);

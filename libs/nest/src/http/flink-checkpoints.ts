@@ -3,7 +3,7 @@ import { vertexId } from './flink-jobs.js';
 
 /**
  * The checkpoints of a job in the shapes of Flink's monitoring REST API, version 1. What has no meaning here, or is not measured, is 0:
- * there is nothing unaligned, and the size of the whole state is known of the latest completed checkpoint alone.
+ * there is nothing unaligned. The state's size is that of the stores, roughly, of those tasks that have acknowledged the checkpoint.
  *
  * A checkpoint that was abandoned, because a task failed or the job stops, is FAILED as in Flink; the count of failed ones has only those
  * that timed out, for the others are none that `tolerableFailedCheckpoints` counts.
@@ -53,7 +53,6 @@ const nameOf = ({ subTopology, task }: TaskOverview): string => `${subTopology}-
 function checkpoint(job: JobOverview, round: RoundOverview): Json {
   const { id, outcome, triggeredAt } = round;
   const className = CLASS_NAMES[outcome];
-  const { latest } = job.checkpoints;
   return {
     className,
     id,
@@ -62,7 +61,6 @@ function checkpoint(job: JobOverview, round: RoundOverview): Json {
     savepointFormat: null,
     trigger_timestamp: triggeredAt,
     ...sums(round.tasks, round, job.tasks.length),
-    ...(latest?.id === id ? { state_size: latest.bytes } : {}),
     end_to_end_duration: round.durationMs === undefined ? -1 : Math.round(round.durationMs),
     checkpoint_type: 'CHECKPOINT',
     tasks: {},
@@ -85,7 +83,7 @@ function sums(tasks: readonly TaskRoundOverview[], { triggeredAt }: RoundOvervie
   return {
     latest_ack_timestamp: last,
     checkpointed_size: tasks.reduce((sum, { bytes }) => sum + bytes, 0),
-    state_size: 0,
+    state_size: tasks.reduce((sum, { stateBytes = 0 }) => sum + stateBytes, 0),
     end_to_end_duration: last < 0 ? -1 : Math.max(0, last - triggeredAt),
     alignment_buffered: 0,
     processed_data: 0,
@@ -98,7 +96,7 @@ function sums(tasks: readonly TaskRoundOverview[], { triggeredAt }: RoundOvervie
 function subtask(round: RoundOverview, task: TaskOverview): Json {
   const found = round.tasks.find((one) => one.task === nameOf(task));
   if (found === undefined) return { className: 'pending', index: task.task, status: 'pending_or_failed' };
-  const { acknowledgedAt, bytes, durationMs, alignmentMs, stateChanges } = found;
+  const { acknowledgedAt, bytes, durationMs, alignmentMs, stateChanges, stateBytes = 0 } = found;
   return {
     className: 'completed',
     index: task.task,
@@ -106,7 +104,7 @@ function subtask(round: RoundOverview, task: TaskOverview): Json {
     ack_timestamp: acknowledgedAt,
     end_to_end_duration: Math.max(0, acknowledgedAt - round.triggeredAt),
     checkpointed_size: bytes,
-    state_size: 0,
+    state_size: stateBytes,
     checkpoint: { sync: 0, async: Math.round(durationMs) },
     alignment: { buffered: 0, processed: 0, persisted: 0, duration: Math.round(alignmentMs) },
     start_delay: 0,
