@@ -47,6 +47,11 @@ describe('several replicas', () => {
     expect([of.map(({ instanceId }) => instanceId).sort(), of.filter(({ isLeader }) => isLeader).length]).toEqual([['replica-0', 'replica-1', 'replica-2'], 1]);
     expect(of.find(({ isThis }) => isThis)).toMatchObject({ instanceId: 'replica-0' });
     expect(of.flatMap(({ tasks }) => tasks).sort()).toEqual(['0-0', '0-1', '0-2', '0-3']);
+    const notices = drivers.map(({ telemetry }) => telemetry.events.flatMap((event) => (event.type === 'job-notice' ? [event.message] : [])).at(-1));
+    for (const { replica, instanceId, tasks } of of) {
+      const words = `tasks? ${tasks.join(', ')} of 4$`;
+      expect(notices).toContainEqual(expect.stringMatching(new RegExp(`^replica ${replica} \\(instance ${instanceId}, member \\S+\\) has ${words}`)));
+    }
     await drivers[1]!.crash();
     await clock.waitUntil(() => drivers[0]!.overview().placements.some(({ status }) => status !== 'RUNNING')); // DOWN, or starting here
     await replicas.untilShared(2);
