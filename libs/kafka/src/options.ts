@@ -22,7 +22,10 @@ export interface KafkaOptions {
   readonly sasl?: KafkaSasl;
   /** How long a connection may take to open, in milliseconds; default 3,000. */
   readonly connectionTimeoutMs?: number;
-  /** How long the answer to a request may take, in milliseconds; default 30,000. */
+  /**
+   * How long the answer to a request may take, in milliseconds; default 30,000. What carries no records is given up after 10,000 at most, and
+   * asked for again.
+   */
   readonly requestTimeoutMs?: number;
   /** Default `none`: state and alerts are small, and unpacked they cost the least time here and at the broker. */
   readonly compression?: KafkaCompression;

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHook } from 'node:async_hooks';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { clockOf, sleep } from '@weir/core';
+import { type Clock, clockOf, sleep } from '@weir/core';
 import { checkOptions } from '../options.js';
 import { KafkaJsWire } from './kafkajs-wire.js';
-import { ANY_NODE, APIS, type Wire } from './wire.js';
+import { ANY_NODE, APIS, TRANSACTION_CALLS, type Wire } from './wire.js';
 
 const clock = clockOf(globalThis);
 
@@ -60,6 +60,11 @@ class Broker {
     return out;
   }
 
+  /** From now on it accepts connections, and says nothing: as a process that is stopped. */
+  hang(): void {
+    this.answer = () => undefined;
+  }
+
   answer({ socket, correlationId }: Request, body: Buffer): void {
     const size = Buffer.alloc(4);
     size.writeInt32BE(4 + body.length);
@@ -68,6 +73,10 @@ class Broker {
 
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return this.port;
+  }
+
+  get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
 
@@ -180,6 +189,35 @@ describe('the wire', () => {
       kind: 'invalid',
       code: 'KAFKA_CLIENT_REFUSED',
     });
+  });
+
+  it.each(['hangs', 'is gone'] as const)('goes on to the next broker when the first of the list %s, and stays there', async (trouble) => {
+    await wire.close();
+    const first = new Broker();
+    const port = await first.listen();
+    if (trouble === 'hangs') first.hang();
+    else await first.end();
+    wire = new KafkaJsWire(checkOptions({ brokers: [`127.0.0.1:${port}`, `127.0.0.1:${broker.port}`], requestTimeoutMs: 1_000 }), 'spec', clock);
+    broker.onRequest = (request) => broker.answer(request, Buffer.from('done'));
+    for (let i = 0; i < 3; i++) expect(String(await wire.send(ANY_NODE, 'control', APIS.findCoordinator, BODY))).toBe('done');
+    expect(first.connections).toBe(trouble === 'hangs' ? 1 : 0);
+    if (trouble === 'hangs') await first.end();
+  });
+
+  it('waits for what carries records as long as the options say, and for anything else 10 seconds at most', async () => {
+    await wire.close();
+    const waits: number[] = [];
+    const noting: Clock = { ...clock, after: (ms, run) => (waits.push(ms), clock.after(ms, run)) };
+    wire = new KafkaJsWire(checkOptions({ brokers: [`127.0.0.1:${broker.port}`], requestTimeoutMs: 40_000 }), 'spec', noting);
+    broker.onRequest = (request) => broker.answer(request, Buffer.from('done'));
+    await wire.send(ANY_NODE, 'control', APIS.findCoordinator, BODY);
+    expect(Math.max(...waits)).toBe(10_000); // for ApiVersions, too
+    for (const [api, expected] of [[APIS.endTxn, 10_000], [APIS.produce, 40_000], [TRANSACTION_CALLS[2].produce, 40_000]] as const) {
+      waits.length = 0;
+      broker.onRequest = (request) => broker.answer(request, Buffer.from([0, 1]));
+      await wire.send(ANY_NODE, 'control', api, BODY);
+      expect(waits).toEqual([expected]);
+    }
   });
 
   it('plans no timer while nothing waits: kafkajs would wake up every millisecond', async () => {

@@ -73,6 +73,14 @@ const silent: KafkaJsLogger = { namespace: () => silent, debug: noop, info: noop
 function noop(): void {}
 
 const INT32 = 4;
+/**
+ * Milliseconds after which an answer of a few bytes is given up, at most: a broker that hangs accepts connections and says nothing, and what
+ * is asked for may have moved to another one long ago. Those who ask try again.
+ */
+const BRIEF_ANSWER_MS = 10_000;
+/** Calls that carry records, or whose answer waits for other brokers: they may take as long as the options say. */
+const LONG_CALLS = new Set<number>([APIS.produce, APIS.fetch, APIS.createTopics, APIS.deleteRecords].map(({ key }) => key));
+const answerWithinMs = ({ key }: Api, requestTimeoutMs: number): number => (LONG_CALLS.has(key) ? requestTimeoutMs : Math.min(requestTimeoutMs, BRIEF_ANSWER_MS));
 const SASL_HANDSHAKE = 17;
 const SASL_AUTHENTICATE = 36;
 
@@ -150,7 +158,7 @@ class Link {
   async #prepare(connection: KafkaJsConnection, api: Api): Promise<void> {
     const { connectionTimeoutMs, requestTimeoutMs } = this.settings;
     await this.#within(connectionTimeoutMs + 1_000, connection.connect(), 'connecting took too long');
-    const versions = await this.#exchange(connection, APIS.apiVersions, [], requestTimeoutMs);
+    const versions = await this.#exchange(connection, APIS.apiVersions, [], answerWithinMs(APIS.apiVersions, requestTimeoutMs));
     const supported = readApiVersions(versions);
     for (const needed of Object.values(APIS)) {
       const range = supported[needed.key];
@@ -322,7 +330,13 @@ export class KafkaJsWire implements Wire {
     this.#clock = clock;
   }
 
-  async send(node: number, role: Role, api: Api, body: readonly Buffer[], timeoutMs = this.#settings.requestTimeoutMs): Promise<Buffer> {
+  async send(
+    node: number,
+    role: Role,
+    api: Api,
+    body: readonly Buffer[],
+    timeoutMs = answerWithinMs(api, this.#settings.requestTimeoutMs),
+  ): Promise<Buffer> {
     if (this.#closed) throw errors.unreachable({ api: api.name, broker: `${node}`, problem: 'this client was closed' });
     if (node === ANY_NODE) return this.#sendToAny(role, api, body, timeoutMs);
     const address = this.#nodes.get(node);

@@ -14,7 +14,7 @@ export interface Wire {
    * Sends one request.
    * @param node id of a broker that `learn` told of, or ANY_NODE
    * @param body the request after its header; not to be changed before the promise has settled
-   * @param timeoutMs how long the answer may take; by default the request timeout of the options
+   * @param timeoutMs how long the answer may take; by default the request timeout of the options, and less for what carries no records
    * @returns the answer after its header
    * @throws WeirError `retry` KAFKA_UNREACHABLE or KAFKA_REPLY_LOST; `invalid` if the cluster refuses this client
    */
