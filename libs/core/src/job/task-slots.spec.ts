@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { float64, utf8 } from '../codec/primitives.js';
 import { WeirError } from '../errors/weir-error.js';
 import { LiveTasks } from '../task/live-task.spec-d.js';
+import { chunkOf } from '../task/task-rig.spec-d.js';
 import { topic } from '../topology/topic.js';
 import type { JobDefinition } from './job-definition.js';
 import type { RestartStrategySettings } from './settings.js';
@@ -182,5 +183,24 @@ describe('a stop', () => {
     };
     await rig.live.clock.settled(rig.slots.stop());
     expect([rig.told, rig.live.clock.pendingTimers]).toEqual([['0-0 gave up: PLANNED'], 0]);
+  });
+
+  it('is not failed by a task that was given up before it: its next owner computes again what it could not commit', async () => {
+    for (const giveUp of ['drop', 'close'] as const) {
+      const rig = new Rig();
+      await rig.advance();
+      let fail = (): void => undefined;
+      rig.live.log.writers.at(-1)!.before = (step) => (step === 'commit' ? new Promise((_, reject) => (fail = () => reject(failure('fenced')))) : undefined);
+      rig.slots.running()[0]!.commitPlain();
+      rig.live.log.readers.at(-1)!.feed(chunkOf('in', 0, [{ key: 'a', value: 'a' }]));
+      await rig.advance();
+      rig.slots.running()[0]!.commitPlain();
+      await rig.advance();
+      void rig.slots[giveUp]('0-0');
+      const stopped = rig.slots.stop();
+      fail();
+      await rig.live.clock.settled(stopped);
+      expect([giveUp, rig.told, rig.live.telemetry.of('task-failed').length]).toEqual([giveUp, [], 1]);
+    }
   });
 });

@@ -45,7 +45,8 @@ type SlotState =
   | { readonly state: 'EMPTY' }
   | { readonly state: 'RUNS'; readonly task: Task; readonly ended: Promise<void> }
   | { readonly state: 'WAITS'; readonly cancel: Cancel }
-  | { readonly state: 'ENDS'; readonly ended: Promise<void> };
+  /** `isLast`: the job stops, so what it cannot commit is computed again only once the job is started anew; otherwise by its next owner. */
+  | { readonly state: 'ENDS'; readonly ended: Promise<void>; readonly isLast: boolean };
 
 interface Slot {
   readonly plan: TaskPlan;
@@ -156,7 +157,7 @@ export class TaskSlots {
       slot.current = { state: 'EMPTY' };
     }
     if (current.state === 'RUNS') {
-      slot.current = { state: 'ENDS', ended: current.ended };
+      slot.current = { state: 'ENDS', ended: current.ended, isLast: this.#closed };
       end(current.task);
     }
     if (slot.current.state === 'ENDS') await slot.current.ended;
@@ -170,16 +171,17 @@ export class TaskSlots {
   }
 
   #onEnd(slot: Slot, task: Task, end: TaskEnd): void {
-    const wasGivenUp = slot.current.state === 'ENDS';
+    const before = slot.current;
+    const wasGivenUp = before.state === 'ENDS';
     slot.current = { state: 'EMPTY' };
-    if (end.type === 'failed') this.#onFailure(slot, task, end.error, wasGivenUp);
+    if (end.type === 'failed') this.#onFailure(slot, task, end.error, before);
     if (wasGivenUp && slot.isOurs && !this.#held) this.#run(slot, task.attempt + 1);
   }
 
   /** One that was to end anyway has ended; what it could not commit is said, and computed again by whoever has it next. */
-  #onFailure(slot: Slot, task: Task, error: Error, wasGivenUp: boolean): void {
+  #onFailure(slot: Slot, task: Task, error: Error, before: SlotState): void {
     const name = taskName(slot.plan);
-    const restart = wasGivenUp ? undefined : this.#decide(slot, error);
+    const restart = before.state === 'ENDS' ? undefined : this.#decide(slot, error);
     const { job, subTopology, task: index } = slot.plan;
     const restartInMs = restart?.type === 'restart' ? restart.afterMs : undefined;
     this.host.telemetry.emit({ type: 'task-failed', job, subTopology, task: index, error, restartInMs });
@@ -189,7 +191,7 @@ export class TaskSlots {
       const again = (): void => this.#run(slot, task.attempt + 1);
       slot.current = { state: 'WAITS', cancel: this.host.clock.after(restart.afterMs, again) };
       this.host.onTaskFailed(name, error);
-    } else if (!wasGivenUp || this.#closed) this.host.onGiveUp(name, restart?.error ?? error);
+    } else if (before.state !== 'ENDS' || before.isLast) this.host.onGiveUp(name, restart?.error ?? error);
   }
 
   #decide(slot: Slot, error: Error): { readonly type: 'restart'; readonly afterMs: number } | { readonly type: 'give-up'; readonly error: Error } {
