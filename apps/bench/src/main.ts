@@ -24,6 +24,8 @@ async function run(options: BenchOptions): Promise<boolean> {
       return (await import('./study/compare.js')).compare(options, brokers());
     case 'parallelism':
       return (await import('./study/parallelism.js')).parallelismStudy(options, brokers());
+    case 'pressure':
+      return (await import('./pressure/pressure.js')).pressureStudy(options, brokers());
     case 'profile':
       return (await import('./study/profile.js')).profile(options, brokers());
     case 'memory':

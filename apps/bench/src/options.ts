@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What `npm run bench -- ...` was asked for. */
-export const COMMANDS = ['compare', 'memory', 'micro', 'parallelism', 'profile', 'states'] as const;
+export const COMMANDS = ['compare', 'memory', 'micro', 'parallelism', 'pressure', 'profile', 'states'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export const PEERS = ['bare', 'weir', 'kafka-streams'] as const;
@@ -28,6 +28,8 @@ export interface BenchOptions {
   readonly seed: number;
   /** Where to write the figures as JSON. */
   readonly json: string | undefined;
+  /** For `pressure`: microseconds of work for each record of the slow stage. */
+  readonly workMicros: number;
   /** For `parallelism`: seconds for which the idle cost is measured. */
   readonly idleSeconds: number;
   /** For `memory`, in bytes: what the process may have resident, what of it RocksDB's budget is, and what V8's old space. */
@@ -46,16 +48,17 @@ export class OptionError extends Error {
   override readonly name = 'OptionError';
 }
 
-export const USAGE = `npm run bench -- [compare | memory | micro | parallelism | profile | states] [options]
+export const USAGE = `npm run bench -- [compare | memory | micro | parallelism | pressure | profile | states] [options]
 
   compare      weir, the bare data path and Kafka Streams on the same input, run in turn (the default)
   memory       5 million keys of 100 bytes in RocksDB, and a map of a million entries, in processes that may have 700 MB resident
   micro        costs per record of single parts, without a broker, beside a plain loop with a Map
   parallelism  the same work in 1, 2, 4, 8 ... tasks, and what an idle task costs
+  pressure     a slow stage alone and behind a shuffle: records between the stages, rounds, memory, and the slow stage's throughput
   profile      one run of weir under Node's CPU profiler, and where its time went
   states       what each kind of state costs per operation, in memory and in RocksDB, beside a plain Map
 
-  --records N      readings (2000000; 200000 for states)
+  --records N      readings (2000000; 200000 for states and pressure)
   --sensors N      keys; default: the standard scenarios (1000 and 500000 keys); 5000000 for memory, 50000 for states
   --partitions N   of the input (4; 8 for parallelism)
   --parallelism N  tasks (as many as partitions, at most 4)
@@ -67,6 +70,7 @@ export const USAGE = `npm run bench -- [compare | memory | micro | parallelism |
   --peers LIST     of ${PEERS.join(',')} (all)
   --batches SIZE   of the input's producer: large (256 KB), small (16 KB, Kafka's default) or bytes (large)
   --seed N         of the readings (1)
+  --work US        microseconds that the slow stage of pressure takes for each record (100)
   --idle-seconds N for which parallelism measures idle tasks (10)
   --limit MB       that a process of memory may have resident (700)
   --budget MB      of it for all stores together: memoryBudgetBytes (256)
@@ -82,7 +86,7 @@ export function optionsFrom(args: readonly string[]): BenchOptions {
   const parallelism = whole('parallelism', values.parallelism, Math.min(partitions, 4), 1, partitions);
   return {
     command,
-    records: whole('records', values.records, command === 'states' ? 200_000 : 2_000_000, 1_000, 1_000_000_000),
+    records: whole('records', values.records, command === 'states' || command === 'pressure' ? 200_000 : 2_000_000, 1_000, 1_000_000_000),
     sensors: values.sensors === undefined ? undefined : whole('sensors', values.sensors, 0, 1, 50_000_000),
     partitions,
     parallelism,
@@ -94,6 +98,7 @@ export function optionsFrom(args: readonly string[]): BenchOptions {
     batchBytes: batches(values.batches ?? 'large'),
     seed: whole('seed', values.seed, 1, 0, 2 ** 32 - 1),
     json: values.json,
+    workMicros: whole('work', values.work, 100, 0, 1_000_000),
     idleSeconds: whole('idle-seconds', values['idle-seconds'], 10, 1, 3_600),
     limitBytes: megabytes('limit', values.limit, 700),
     budgetBytes: megabytes('budget', values.budget, 256),
@@ -127,6 +132,7 @@ const parseAll = (args: readonly string[]) =>
       batches: { type: 'string' },
       seed: { type: 'string' },
       json: { type: 'string' },
+      work: { type: 'string' },
       'idle-seconds': { type: 'string' },
       limit: { type: 'string' },
       budget: { type: 'string' },

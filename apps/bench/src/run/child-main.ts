@@ -1,5 +1,6 @@
 import type { MemorySpec } from '../memory/memory-spec.js';
 import type { MicroCase } from '../micro/cases.js';
+import type { PressureSpec } from '../pressure/pressure-run.js';
 import type { RunResult } from './run-meter.js';
 import type { StatesSpec } from '../states/states-run.js';
 import { RESULT_LINE, type RunSpec } from './run-spec.js';
@@ -9,6 +10,7 @@ export type ChildTask =
   | { readonly type: 'weir'; readonly spec: RunSpec }
   | { readonly type: 'weir-idle'; readonly spec: RunSpec; readonly seconds: number }
   | { readonly type: 'bare'; readonly spec: RunSpec }
+  | { readonly type: 'pressure'; readonly spec: PressureSpec }
   | { readonly type: 'micro'; readonly name: MicroCase }
   | { readonly type: 'memory'; readonly spec: MemorySpec }
   | { readonly type: 'states'; readonly spec: StatesSpec };
@@ -28,6 +30,8 @@ async function resultOf(task: ChildTask): Promise<RunResult | object> {
       return (await import('./weir-run.js')).runWeirIdle(task.spec, task.seconds);
     case 'bare':
       return (await import('./bare.js')).runBare(task.spec);
+    case 'pressure':
+      return (await import('../pressure/pressure-run.js')).runPressure(task.spec);
     case 'micro':
       return { nanoseconds: await (await import('../micro/cases.js')).MICRO_CASES[task.name]() };
     case 'memory':

@@ -111,6 +111,10 @@ describe('a number', () => {
     }
   });
 
+  it('of replicas is not 0', () => {
+    expect(thrownBy(() => compile({ replicationFactor: 0 })).message).toContain('is 0; allowed: -1 for the default of the log, or a whole number from 1 to 32767.');
+  });
+
   it('says what came and what is allowed', () => {
     expect(thrownBy(() => compile({ checkpointing: { interval: '500' } })).message).toBe(
       'Setting checkpointing.interval is "500"; allowed: a whole number from 10 to 600000. Correct the setting and start again. [SETTING_INVALID]',

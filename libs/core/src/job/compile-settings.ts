@@ -80,8 +80,13 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
     badRecords: compileBadRecords(settings.badRecords),
     group: settings.group === 'none' ? undefined : compileGroup(settings.group === undefined ? {} : settings.group),
-    replicationFactor: whole('replicationFactor', settings.replicationFactor, -1, -1, 32_767),
+    replicationFactor: replicationFactorOf(settings.replicationFactor),
   });
+}
+
+function replicationFactorOf(given: unknown): number {
+  if (given === 0) throw errors.settingInvalid({ setting: 'replicationFactor', value: given, allowed: '-1 for the default of the log, or a whole number from 1 to 32767' });
+  return whole('replicationFactor', given, -1, -1, 32_767);
 }
 
 function compileBadRecords(given: unknown): BadRecordPolicy {

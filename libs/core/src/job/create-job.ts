@@ -313,7 +313,7 @@ class StreamJob implements Job {
       job: this.name,
       clock,
       telemetry,
-      maxMessageBytes: this.settings.internalTopics.maxMessageBytes,
+      internalTopics: { ...this.settings.internalTopics, replicationFactor: this.settings.replicationFactor },
       isCanceled: () => this.#stopping,
       onWaiting: (reason) => {
         if (reason !== undefined && reason !== this.#reason) telemetry.emit({ type: 'job-waiting', job: this.name, reason });

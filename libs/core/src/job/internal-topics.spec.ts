@@ -4,7 +4,7 @@ import { utf8 } from '../codec/primitives.js';
 import { incarnation } from '../model/brands.js';
 import { GraphBuilder } from '../topology/stream-builder.js';
 import { topic } from '../topology/topic.js';
-import { changelogSpec, changelogTopic, groupId, repartitionSpec, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
+import { changelogSpec, changelogTopic, controlSpec, groupId, repartitionSpec, repartitionTopic, taskId, transactionalId } from './internal-topics.js';
 
 describe('the names that Weir makes', () => {
   it('never change, for what they name is found again by them', () => {
@@ -70,8 +70,10 @@ describe("trap 14: two applications, one of whose ids begins with the other's", 
 
 describe('the topics that Weir makes', () => {
   it('are compacted where they hold state, and kept without end where their reader purges them', () => {
-    expect(changelogSpec('c', 3, 100_000)).toEqual({ topic: 'c', partitions: 3, config: { 'cleanup.policy': 'compact', 'max.message.bytes': '100000' } });
+    const options = { maxMessageBytes: 100_000, replicationFactor: 2 };
+    expect(changelogSpec('c', 3, options)).toEqual({ topic: 'c', partitions: 3, replicationFactor: 2, config: { 'cleanup.policy': 'compact', 'max.message.bytes': '100000' } });
     const kept = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': '100000' };
-    expect(repartitionSpec('r', 3, 100_000)).toEqual({ topic: 'r', partitions: 3, config: kept });
+    expect(repartitionSpec('r', 3, options)).toEqual({ topic: 'r', partitions: 3, replicationFactor: 2, config: kept });
+    expect(controlSpec('k', options)).toEqual({ topic: 'k', partitions: 1, replicationFactor: 2, config: { 'cleanup.policy': 'compact' } });
   });
 });

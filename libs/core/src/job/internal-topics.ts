@@ -30,18 +30,27 @@ export const coordinatorId = (applicationId: string): string => `${applicationId
 
 export const groupId = (applicationId: string): string => applicationId;
 
-/** @param maxMessageBytes the most that an entry of state takes */
-export const changelogSpec = (topic: string, partitions: number, maxMessageBytes: number): TopicSpec => ({
+/** What the settings say of internal topics that are to be created. */
+export interface InternalTopicOptions {
+  /** The most that an entry of state, or a shuffled record, takes. */
+  readonly maxMessageBytes: number;
+  /** -1: the log's default. */
+  readonly replicationFactor: number;
+}
+
+export const changelogSpec = (topic: string, partitions: number, { maxMessageBytes, replicationFactor }: InternalTopicOptions): TopicSpec => ({
   topic,
   partitions,
+  replicationFactor,
   config: { 'cleanup.policy': 'compact', 'max.message.bytes': String(maxMessageBytes) },
 });
 
-/** Nothing is deleted but by the reader, which purges what it has committed. @param maxMessageBytes the most that a shuffled record takes */
-export const repartitionSpec = (topic: string, partitions: number, maxMessageBytes: number): TopicSpec => ({
+/** Nothing is deleted but by the reader, which purges what it has committed. */
+export const repartitionSpec = (topic: string, partitions: number, { maxMessageBytes, replicationFactor }: InternalTopicOptions): TopicSpec => ({
   topic,
   partitions,
+  replicationFactor,
   config: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(maxMessageBytes) },
 });
 
-export const controlSpec = (topic: string): TopicSpec => ({ topic, partitions: 1, config: { 'cleanup.policy': 'compact' } });
+export const controlSpec = (topic: string, { replicationFactor }: InternalTopicOptions): TopicSpec => ({ topic, partitions: 1, replicationFactor, config: { 'cleanup.policy': 'compact' } });

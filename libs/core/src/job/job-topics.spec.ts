@@ -13,7 +13,7 @@ class Rig implements TopicsHost {
   readonly telemetry = new RecordingTelemetry();
   readonly log = new FakeLog();
   readonly waiting: (string | undefined)[] = [];
-  readonly maxMessageBytes = 100_000;
+  readonly internalTopics = { maxMessageBytes: 100_000, replicationFactor: 3 };
   canceled = false;
 
   onWaiting(reason: string | undefined): void {
@@ -125,7 +125,7 @@ describe('a changelog', () => {
   it('is created compacted, one partition per task', async () => {
     const rig = new Rig();
     await ensureChangelog(rig.log, 'changelog', 4, rig);
-    expect(rig.log.created).toEqual([{ topic: 'changelog', partitions: 4, config: { 'cleanup.policy': 'compact', 'max.message.bytes': '100000' } }]);
+    expect(rig.log.created).toEqual([{ topic: 'changelog', partitions: 4, replicationFactor: 3, config: { 'cleanup.policy': 'compact', 'max.message.bytes': '100000' } }]);
   });
 
   it('of another parallelism is refused, with the advice to keep the former', async () => {
@@ -141,7 +141,7 @@ describe('a repartition topic', () => {
   it('is created without retention, and refused with other partitions than the job has', async () => {
     const rig = new Rig();
     await ensureRepartition(rig.log, 'r', 4, rig);
-    expect(rig.log.created).toMatchObject([{ topic: 'r', partitions: 4, config: { 'retention.ms': '-1', 'max.message.bytes': '100000' } }]);
+    expect(rig.log.created).toMatchObject([{ topic: 'r', partitions: 4, replicationFactor: 3, config: { 'retention.ms': '-1', 'max.message.bytes': '100000' } }]);
     const thrown = await rejectionOf(ensureRepartition(rig.log, 'r', 8, rig));
     expect([thrown.code, thrown.kind]).toEqual(['INPUT_PARTITIONS_CHANGED', 'invalid']);
   });

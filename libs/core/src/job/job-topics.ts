@@ -1,9 +1,9 @@
 import { errors } from '../errors/errors.js';
 import { isWeirError } from '../errors/weir-error.js';
 import { type Clock, sleep } from '../ports/clock.js';
-import type { Log, TopicDescription } from '../ports/log.js';
+import type { Log, TopicDescription, TopicSpec } from '../ports/log.js';
 import type { Telemetry } from '../ports/telemetry.js';
-import { changelogSpec, controlSpec, repartitionSpec } from './internal-topics.js';
+import { changelogSpec, controlSpec, type InternalTopicOptions, repartitionSpec } from './internal-topics.js';
 
 /**
  * The topics a job needs: inputs are waited for, and said to be; outputs and changelogs are created where they are missing.
@@ -12,8 +12,7 @@ export interface TopicsHost {
   readonly job: string;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  /** Of internal topics to be created. */
-  readonly maxMessageBytes: number;
+  readonly internalTopics: InternalTopicOptions;
   /** Says what the job waits for; undefined once it no longer waits. */
   onWaiting(reason: string | undefined): void;
   isCanceled(): boolean;
@@ -68,7 +67,7 @@ export async function ensureOutput(log: Log, topic: string, partitions: number, 
   if (found !== undefined || host.isCanceled()) return found;
   const { job, telemetry } = host;
   telemetry.emit({ type: 'job-notice', job, message: `Output topic "${topic}" does not exist: creating it with ${partitions} partitions, as the input has.` });
-  return create(log, topic, partitions, {}, host);
+  return create(log, { topic, partitions, config: {} }, host);
 }
 
 /**
@@ -78,7 +77,7 @@ export async function ensureOutput(log: Log, topic: string, partitions: number, 
 export async function ensureChangelog(log: Log, topic: string, parallelism: number, host: TopicsHost): Promise<TopicDescription | undefined> {
   const found = await untilReached(host, () => log.describeTopic(topic));
   if (host.isCanceled()) return undefined;
-  if (found === undefined) return create(log, topic, parallelism, changelogSpec(topic, parallelism, host.maxMessageBytes).config, host);
+  if (found === undefined) return create(log, changelogSpec(topic, parallelism, host.internalTopics), host);
   if (found.partitions !== parallelism) throw errors.parallelismChanged({ topic, recorded: found.partitions, wanted: parallelism });
   return found;
 }
@@ -90,7 +89,7 @@ export async function ensureChangelog(log: Log, topic: string, parallelism: numb
 export async function ensureRepartition(log: Log, topic: string, partitions: number, host: TopicsHost): Promise<TopicDescription | undefined> {
   const found = await untilReached(host, () => log.describeTopic(topic));
   if (host.isCanceled()) return undefined;
-  if (found === undefined) return create(log, topic, partitions, repartitionSpec(topic, partitions, host.maxMessageBytes).config, host);
+  if (found === undefined) return create(log, repartitionSpec(topic, partitions, host.internalTopics), host);
   if (found.partitions !== partitions) throw errors.inputPartitionsChanged({ topic, recorded: found.partitions, found: partitions });
   return found;
 }
@@ -102,14 +101,14 @@ export async function ensureRepartition(log: Log, topic: string, partitions: num
 export async function ensureControl(log: Log, topic: string, host: TopicsHost): Promise<TopicDescription | undefined> {
   const found = await untilReached(host, () => log.describeTopic(topic));
   if (host.isCanceled()) return undefined;
-  if (found === undefined) return create(log, topic, 1, controlSpec(topic).config, host);
+  if (found === undefined) return create(log, controlSpec(topic, host.internalTopics), host);
   if (found.partitions !== 1) throw errors.controlTopicInvalid({ topic, partitions: found.partitions });
   return found;
 }
 
 /** A new topic takes a moment until every broker knows it. */
-async function create(log: Log, topic: string, partitions: number, config: Readonly<Record<string, string>>, host: TopicsHost): Promise<TopicDescription | undefined> {
-  await untilReached(host, () => log.ensureTopics([{ topic, partitions, config }]));
-  const created = await waitForInputs(log, [topic], host);
-  return created?.get(topic);
+async function create(log: Log, spec: TopicSpec, host: TopicsHost): Promise<TopicDescription | undefined> {
+  await untilReached(host, () => log.ensureTopics([spec]));
+  const created = await waitForInputs(log, [spec.topic], host);
+  return created?.get(spec.topic);
 }

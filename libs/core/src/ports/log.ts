@@ -25,7 +25,7 @@ import type { GroupMember, GroupMembership, GroupOptions } from './membership.js
 export interface Log {
   /**
    * Creates the topics that are missing.
-   * @throws WeirError `invalid` if one exists with another number of partitions
+   * @throws WeirError `invalid` if one exists with another number of partitions, or cannot be created as asked for
    */
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>;
 
@@ -93,6 +93,8 @@ export interface TopicSpec {
   readonly partitions: number;
   /** Topic configuration by Kafka's names, e.g. `cleanup.policy`; applied at creation only. */
   readonly config: Readonly<Record<string, string>>;
+  /** Copies of each partition. Left out, or -1: as many as the log makes by default. */
+  readonly replicationFactor?: number;
 }
 
 export interface TopicDescription {

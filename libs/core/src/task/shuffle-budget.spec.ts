@@ -20,14 +20,15 @@ function rounds(budget: ShuffleBudget, count: number, bytesOf: (budget: number) 
 const all = (budget: number): number => budget;
 
 describe('what a task may put out between two barriers', () => {
-  it('begins as half a MiB a second of interval and aim, the aim being at most a quarter of the timeout', () => {
-    expect(new ShuffleBudget(500, 600_000).bytes).toBe(10.5 * 512 * KIB);
-    expect(new ShuffleBudget(500, 8_000).bytes).toBe(2.5 * 512 * KIB);
+  it('begins as 128 KiB a second of interval and aim, the aim being at most a quarter of the timeout', () => {
+    expect(new ShuffleBudget(500, 600_000).bytes).toBe(10.5 * 128 * KIB);
+    expect(new ShuffleBudget(500, 8_000).bytes).toBe(2.5 * 128 * KIB);
   });
 
-  it('doubles while it is used and rounds are quick, up to a GiB', () => {
+  it('doubles while it is used and rounds are quick, four times as much where they are very quick, up to a GiB', () => {
     const budget = new ShuffleBudget(500, 600_000);
-    expect(rounds(budget, 3, all, () => 100).map((bytes) => bytes / MIB)).toEqual([5.25, 10.5, 21, 42]);
+    expect(rounds(budget, 2, all, () => 4_000).map((bytes) => bytes / KIB)).toEqual([1_344, 2_688, 5_376]);
+    expect(rounds(budget, 2, all, () => 1_000).map((bytes) => bytes / KIB)).toEqual([5_376, 21_504, 86_016]);
     rounds(budget, 20, all, () => 100);
     expect(budget.bytes).toBe(1024 * MIB);
   });

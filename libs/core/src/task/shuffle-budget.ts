@@ -4,7 +4,7 @@
  * what the repartition topic holds. It does not own memory (epoch-limits.ts), nor when barriers come.
  *
  *   a round that took longer than AIM_MS   the budget is what the readers got through in that time, scaled to PART of the aim
- *   one that took less than half of it     if at least half of the budget was used, it doubles
+ *   one that took less than half of it     if at least half of the budget was used, it doubles; less than an eighth: it becomes four times as much
  *
  * So it starts as a guess, as a window of TCP does, and finds the readers' pace in either direction, as Flink's buffer debloating does
  * (FLIP-183). Pure: times are given, in monotonic milliseconds.
@@ -18,7 +18,7 @@
 const AIM_MS = 10_000;
 /** Of the aim, for rounds that are to stay below it. */
 const PART = 0.75;
-const FIRST_BYTES_PER_SECOND = 512 * 1024;
+const FIRST_BYTES_PER_SECOND = 128 * 1024;
 const LEAST_BYTES = 256 * 1024;
 const MOST_BYTES = 1024 * 1024 * 1024;
 
@@ -75,7 +75,7 @@ export class ShuffleBudget {
     const { bytes, at } = this.#awaited;
     const tookMs = now - at;
     if (tookMs > this.#aimMs) this.#budget = this.#bytesAt((bytes / (now - (this.#endedAt ?? at))) * PART);
-    else if (tookMs < this.#aimMs / 2 && bytes >= this.#budget / 2) this.#budget = Math.min(MOST_BYTES, this.#budget * 2);
+    else if (tookMs < this.#aimMs / 2 && bytes >= this.#budget / 2) this.#budget = Math.min(MOST_BYTES, this.#budget * (tookMs < this.#aimMs / 8 ? 4 : 2));
     this.#awaited = undefined;
     this.#endedAt = now;
   }

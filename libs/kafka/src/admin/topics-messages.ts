@@ -10,8 +10,8 @@ const DEFAULT_REPLICATION = -1;
 
 export function encodeCreateTopics(topics: readonly TopicSpec[], timeoutMs: number): readonly Buffer[] {
   const out = new ProtocolWriter(APIS.createTopics.flexible);
-  out.array(topics, ({ topic, partitions, config }) => {
-    out.string(topic).int32(partitions).int16(DEFAULT_REPLICATION).count(0); // no assignment of replicas by hand
+  out.array(topics, ({ topic, partitions, config, replicationFactor = DEFAULT_REPLICATION }) => {
+    out.string(topic).int32(partitions).int16(replicationFactor).count(0); // no assignment of replicas by hand
     out.array(Object.entries(config), ([name, value]) => out.string(name).string(value));
   });
   return out.int32(timeoutMs).boolean(false).finish();

@@ -3,12 +3,16 @@ import { RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
 import { commitRows, endsOf, rejection, rows, type LogFixture } from './log-harness.js';
 import type { ConformanceTest } from './log.js';
 
+/** Brokers. */
+const MORE_THAN_ANY_CLUSTER = 30_000;
+
 /** What a log tells about topics. */
 export const topicTests: readonly ConformanceTest[] = [
   ['knows nothing of a topic that does not exist, and does not create it by being asked', unknownTopic],
   ['creates topics with their partitions and configuration, each with an id of its own that stays', createsTopics],
   ['creates topics once, however often and by however many clients it is asked', ensureIsIdempotent],
   ['refuses a topic that exists with another number of partitions', refusesOtherCount],
+  ['creates topics with as many replicas as they are to have, and refuses more than there are brokers', replicas],
   ['gives the ends of partitions in the order asked for, 0 and 0 for an empty one', ends],
   ['L7: refuses a record that is larger than its topic takes, by its place and size, and sends nothing of the append', refusesTooLarge],
   ['takes records up to the size that its topic was given, in transactions of many', takesLarge],
@@ -59,6 +63,18 @@ async function refusesOtherCount(fixture: LogFixture): Promise<void> {
     expect(String(refusal)).toContain(topic);
   }
   expect(await log.describeTopic(topic)).toMatchObject({ partitions: 2 });
+}
+
+async function replicas(fixture: LogFixture): Promise<void> {
+  const log = await fixture.client();
+  const [topic, impossible] = [fixture.harness.uniqueName('topic'), fixture.harness.uniqueName('topic')];
+  await log.ensureTopics([{ topic, partitions: 2, config: {}, replicationFactor: 1 }]);
+  expect(await log.describeTopic(topic)).toMatchObject({ partitions: 2 });
+  const refusal = await rejection(log.ensureTopics([{ topic: impossible, partitions: 1, config: {}, replicationFactor: MORE_THAN_ANY_CLUSTER }]));
+  expect(refusal).toMatchObject({ kind: 'invalid' });
+  expect(String(refusal)).toContain(impossible);
+  expect(String(refusal)).toContain(String(MORE_THAN_ANY_CLUSTER));
+  expect(await log.describeTopic(impossible)).toBeUndefined();
 }
 
 async function ends(fixture: LogFixture): Promise<void> {

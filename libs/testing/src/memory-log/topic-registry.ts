@@ -20,12 +20,13 @@ export class TopicRegistry {
 
   constructor(private readonly clock: Clock) {}
 
-  create({ topic, partitions, config }: TopicSpec): void {
+  create({ topic, partitions, config, replicationFactor = -1 }: TopicSpec): void {
     const refuse = (problem: string): never => {
       throw errors.clusterMisused({ act: `create topic ${topic}`, problem });
     };
     if (this.#topics.has(topic)) refuse('it exists');
     if (!Number.isInteger(partitions) || partitions < 1) refuse(`it needs at least one partition, and ${partitions} were asked for`);
+    if (replicationFactor !== -1 && replicationFactor !== BROKERS) refuse(`it cannot have ${replicationFactor} replicas of each partition: this cluster has ${BROKERS} broker`);
     const id = this.clock.newId();
     const policies = (config['cleanup.policy'] ?? 'delete').split(',');
     this.#topics.set(topic, {
@@ -81,6 +82,8 @@ export class TopicRegistry {
   }
 }
 
+/** The cluster is one broker. */
+const BROKERS = 1;
 /** Kafka's defaults. */
 const DEFAULT_DELETE_RETENTION_MS = 86_400_000;
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
