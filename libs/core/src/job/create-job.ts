@@ -1,6 +1,7 @@
 import type { EndedRound } from '../control/control-record.js';
 import { errors } from '../errors/errors.js';
 import { incarnation } from '../model/brands.js';
+import type { Cancel } from '../ports/clock.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { TakenInstance } from '../ports/instance-ids.js';
 import type { StateBackend } from '../ports/state-backend.js';
@@ -40,6 +41,8 @@ export const createJob: CreateJob = (name, definition, settings, ports) => {
 /** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
 const FAILURE_HISTORY = 16;
 const FIRST_LIFE = incarnation(0);
+/** Milliseconds that a replica may wait for its group before it says so. */
+const GROUP_PATIENCE_MS = 2_000;
 const CANCELLED = 'the job was cancelled, and runs again when it is told to';
 
 class StreamJob implements Job {
@@ -57,6 +60,7 @@ class StreamJob implements Job {
   #log: Log | undefined;
   #backend: StateBackend | undefined;
   #instance: TakenInstance | undefined;
+  #cancelPatience: Cancel | undefined;
   #replica: Replica | undefined;
   #watch: InputWatch | undefined;
   #checkpoints: Omit<CheckpointOverview, 'history'> = { completed: 0, failed: 0, latest: undefined };
@@ -164,8 +168,19 @@ class StreamJob implements Job {
       const instanceId = await this.#instanceId();
       this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, instanceId, plans, log, backend: this.#backend! });
     });
+    this.#cancelPatience = ports.clock.after(GROUP_PATIENCE_MS, () => this.#sayIfOutside(topics));
     this.#watch = new InputWatch(plans, log, ports.clock, (error) => this.#onFailure(undefined, error));
     this.#onTaskStatus('RUNNING'); // they may be faster
+  }
+
+  /** That it is idle for a good reason is not to look like a fault. */
+  #sayIfOutside(topics: TopicsHost): void {
+    const { group } = this.settings;
+    if (group === undefined || this.#status !== 'INITIALIZING' || this.#stopping || this.#replica?.replicas.length !== 0) return;
+    topics.onWaiting(
+      `waiting for the group to say what this replica is to run: one that died is waited for until its session has ended (${group.sessionTimeout} ms), ` +
+        'and when the first one joins, a broker waits for group.initial.rebalance.delay.ms',
+    );
   }
 
   /** Under which name it takes part in the group; undefined where there is none, and without a group. */
@@ -218,6 +233,7 @@ class StreamJob implements Job {
   }
 
   async #shutDown(failure: Error | undefined): Promise<void> {
+    this.#cancelPatience?.();
     if (this.#hasEnded) return;
     if (failure !== undefined) this.#move('FAILING', failure.message);
     else if (this.#status !== 'CANCELED') this.#move('CANCELLING');

@@ -78,6 +78,24 @@ describe('several replicas', () => {
     await replicas.finish();
   });
 
+  it('without a name wait for the session of their dead selves, and say so', async () => {
+    replicas = await ReplicaSet.start(new Alerts(7), 1, 7);
+    const { clock, drivers } = replicas;
+    const [lone] = drivers;
+    await lone!.crash();
+    // A second one of a longer session dies, too: that is the one to be waited for.
+    const settings = { group: { sessionTimeout: 10_000 } };
+    const { cluster, work } = replicas;
+    const other = JobTestDriver.startWithoutWaiting(work.definition, { topics: {}, outputs: work.outputs, clock, cluster, settings });
+    await clock.waitUntil(() => other.job.isReady());
+    await other.crash();
+    lone!.recoverWithoutWaiting();
+    await clock.advance(2_500);
+    expect(lone!.overview()).toMatchObject({ status: 'INITIALIZING', reason: expect.stringContaining('waiting for the group') });
+    await clock.waitUntil(() => lone!.job.isReady());
+    expect(lone!.overview()).toMatchObject({ status: 'RUNNING', reason: undefined });
+  });
+
   it('of one instance id fence each other: the older one fails, and says why', async () => {
     replicas = await ReplicaSet.start(new Alerts(5), 1, 5, true);
     const { clock, cluster, work, drivers } = replicas;
