@@ -30,6 +30,7 @@ export const RULES = {
   'group-offset': "the group's offsets are the end of the input",
   'readers-disagree': "Weir's reader and Kafka's Java client read the same records",
   'reader-saw-uncommitted': 'what a committed reader sees during the faults is what the topic holds afterwards',
+  'reader-ended': 'a committed reader follows an output from beginning to end, whatever happens meanwhile',
   'input-misplaced': 'the input lies where the Java client puts its keys (a mistake of the rig, not of the service)',
   // Around kills.
   'store-ahead': "what a killed process leaves in a store is what the changelog holds below the store's position",

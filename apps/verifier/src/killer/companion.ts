@@ -5,6 +5,7 @@ import type { Violations } from '../judge/violation.js';
 import type { BlowBudget } from './blow-budget.js';
 import { ServiceProcess } from './service-process.js';
 import { sleepUnless } from './sleep-unless.js';
+import { spoil, type Spoiled } from './spoil.js';
 
 /**
  * One replica of several: it shares the tasks, and is hit by itself at random times, whatever the others do, for as long as the budget of
@@ -27,8 +28,8 @@ export interface CompanionOptions {
   readonly violations: Violations;
   /** Called after each blow. */
   readonly struck?: () => void;
-  /** Done to the state directory between a kill and the next life; returns what it was, undefined for nothing. */
-  readonly spoil?: (stateDir: string) => Promise<string | undefined>;
+  /** Part of the kills after which what lies in the state directory is spoiled before the next life (spoil.ts). */
+  readonly spoils?: number;
 }
 
 /** Kinds of blows. */
@@ -44,6 +45,7 @@ export class Companion {
   readonly #stateDir: string;
   readonly #startsMs: number[] = [];
   readonly #blows: Record<Kind, number> = { SIGKILL: 0, SIGTERM: 0, SIGSTOP: 0 };
+  readonly #spoiled: Record<Spoiled, number> = { 'state deleted': 0, 'state damaged': 0 };
   #process: ServiceProcess | undefined;
   /** The one that came to RUNNING last. */
   #running: ServiceProcess | undefined;
@@ -60,6 +62,10 @@ export class Companion {
 
   get blows(): Readonly<Record<Kind, number>> {
     return this.#blows;
+  }
+
+  get spoiled(): Readonly<Record<Spoiled, number>> {
+    return this.#spoiled;
   }
 
   get lives(): number {
@@ -161,9 +167,14 @@ export class Companion {
     } else {
       this.#blows.SIGKILL++;
       await process.kill();
-      await this.options.spoil?.(this.#stateDir);
+      if (this.#random.chance(this.options.spoils ?? 0)) await this.#spoil();
     }
     this.#process = undefined;
+  }
+
+  async #spoil(): Promise<void> {
+    const what = await spoil(this.#stateDir, this.#random);
+    if (what !== undefined) this.#spoiled[what]++;
   }
 
   async #terminate(process: ServiceProcess): Promise<void> {

@@ -169,8 +169,8 @@ class Run {
     if (this.#foundInSabotage() || this.#attack.givenUp) return this.report(undefined, sent);
     await this.#untilCommitted();
     await this.#attack.finish();
-    for (const topic of outputs) await this.cast.java.unfollow(topic);
-    await Promise.all(followers.map((follower) => follower.finish()));
+    for (const topic of outputs) await this.#ended('java', topic, this.cast.java.unfollow(topic));
+    await Promise.all(followers.map((follower, i) => this.#ended('weir', outputs[i]!, follower.finish())));
     const verdict = await askJudge({ ...this.names, brokers: this.cast.brokers, job: this.options.job, folder: this.folder, saw: this.#saw });
     checkTails(this.#ledger.tails, verdict.largestEpoch, this.#violations);
     return this.report(verdict, sent);
@@ -195,6 +195,12 @@ class Run {
       else followers.push(weir.follow(topic, see));
     }
     return followers;
+  }
+
+  async #ended(reader: string, topic: string, end: Promise<void>): Promise<void> {
+    await end.catch((error: unknown) => {
+      this.#violations.add('reader-ended', `${reader}, ${topic}: ${error instanceof Error ? error.message : String(error)}`);
+    });
   }
 
   /** Step 2. */

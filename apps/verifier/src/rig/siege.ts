@@ -46,6 +46,8 @@ const REPLICAS = 3;
 const SESSION_MS = 2_000;
 /** Milliseconds between two blows at a replica in a burst, at most. */
 const LONGEST_MS = 3_000;
+/** Part of the SIGKILLs after which a disk is no longer what it was. */
+const SPOILS = 0.1;
 const BURST = { least: 3, most: 8 };
 const CALM_LIMIT_MS = 30_000;
 /** Milliseconds that a calm goes on once all is well, at most. */
@@ -71,7 +73,7 @@ export class Siege implements Attack {
     const shared = { ...env, KAFKA_BROKERS: cluster.proxiedBrokers, REPLICAS: 'shared', SESSION_TIMEOUT_MS: String(SESSION_MS) };
     this.#companions = Array.from({ length: REPLICAS }, (_, i) => {
       const own = { name: `replica-${i + 1}`, seed: seed + i, sessionMs: SESSION_MS, longestMs: LONGEST_MS, budget: this.#budget };
-      return new Companion({ ...own, entry, env: shared, folder, clock, violations, struck: struck.replica });
+      return new Companion({ ...own, entry, env: shared, folder, clock, violations, spoils: SPOILS, struck: struck.replica });
     });
     // Brokers and network are struck as far into their share as the replicas are into theirs.
     const isDue = (done: () => number, total: number) => (): boolean => this.#budget.left === 0 || done() / total <= 1 - this.#budget.left / kills;
@@ -96,13 +98,14 @@ export class Siege implements Attack {
     const companions = this.#companions;
     const sum = (of: (companion: Companion) => number): number => companions.reduce((total, companion) => total + of(companion), 0);
     const kinds = (['SIGKILL', 'SIGTERM', 'SIGSTOP'] as const).map((kind) => [`${kind} of a replica`, sum(({ blows }) => blows[kind])] as const);
+    const spoiled = (['state deleted', 'state damaged'] as const).map((what) => [`${what} after a SIGKILL`, sum((companion) => companion.spoiled[what])] as const);
     const brokers = Object.entries(this.#brokers.blows).map(([kind, count]) => [`${kind} of a broker`, count] as const);
     const network = Object.entries(this.#network.faults).map(([kind, count]) => [`network: ${kind}`, count] as const);
     return {
       blows: kinds.reduce((total, [, count]) => total + count, 0),
       lives: sum(({ lives }) => lives),
       startsMs: companions.flatMap(({ startsMs }) => startsMs),
-      faults: Object.fromEntries([...kinds, ...brokers, ...network, ['connections cut', this.#network.connectionsCut], ['bursts of blows', this.#bursts], ['bursts after which not all was well in time', this.#restless]]),
+      faults: Object.fromEntries([...kinds, ...spoiled, ...brokers, ...network, ['connections cut', this.#network.connectionsCut], ['bursts of blows', this.#bursts], ['bursts after which not all was well in time', this.#restless]]),
       restores: { count: sum(({ restores }) => restores.count), records: sum(({ restores }) => restores.records) },
     };
   }
@@ -110,6 +113,8 @@ export class Siege implements Attack {
   async strikeAll(enough: () => boolean): Promise<void> {
     await this.keepAlive();
     const over = (): boolean => enough() || this.givenUp;
+    const deadline = this.options.clock.monotonic() + CALM_LIMIT_MS;
+    await this.#until(() => this.#areRunning || over() || this.options.clock.monotonic() > deadline);
     let done = false;
     const strikers = Promise.all([this.#brokers.run(), this.#network.run()]).finally(() => (done = true));
     strikers.catch(() => undefined); // awaited below
@@ -126,11 +131,15 @@ export class Siege implements Attack {
     await this.#until(() => !this.#budget.isOpen || over());
     const deadline = clock.monotonic() + CALM_LIMIT_MS;
     const late = (): boolean => over() || clock.monotonic() > deadline;
-    await this.#until(() => this.#companions.every(({ isRunning }) => isRunning) || late());
+    await this.#until(() => this.#areRunning || late());
     const before = seen();
     await this.#until(() => seen() > before || late());
     if (late()) this.#restless++;
     await sleep(clock, this.#random.between(0, LONGEST_REST_MS));
+  }
+
+  get #areRunning(): boolean {
+    return this.#companions.every(({ isRunning }) => isRunning);
   }
 
   async #until(holds: () => boolean): Promise<void> {
