@@ -22,6 +22,8 @@ async function run(options: BenchOptions): Promise<boolean> {
   switch (options.command) {
     case 'compare':
       return (await import('./study/compare.js')).compare(options, brokers());
+    case 'latency':
+      return (await import('./study/latency.js')).latencyStudy(options, brokers());
     case 'parallelism':
       return (await import('./study/parallelism.js')).parallelismStudy(options, brokers());
     case 'pressure':

@@ -28,7 +28,7 @@ describe('the options of the benchmark', () => {
   });
 
   it.each([
-    [['fly'], 'command is "fly"; allowed: compare, memory, micro, parallelism, pressure, profile, states.'],
+    [['fly'], 'command is "fly"; allowed: compare, latency, memory, micro, parallelism, pressure, profile, states.'],
     [['--records', 'many'], '--records is "many"; allowed: a whole number from 1000 to 1000000000.'],
     [['--peers', 'weir,flink'], 'peers is "flink"; allowed: bare, weir, kafka-streams.'],
     [['--backend', 'disk'], 'backend is "disk"; allowed: rocksdb, memory.'],

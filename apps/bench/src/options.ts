@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What `npm run bench -- ...` was asked for. */
-export const COMMANDS = ['compare', 'memory', 'micro', 'parallelism', 'pressure', 'profile', 'states'] as const;
+export const COMMANDS = ['compare', 'latency', 'memory', 'micro', 'parallelism', 'pressure', 'profile', 'states'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export const PEERS = ['bare', 'weir', 'kafka-streams'] as const;
@@ -48,9 +48,10 @@ export class OptionError extends Error {
   override readonly name = 'OptionError';
 }
 
-export const USAGE = `npm run bench -- [compare | memory | micro | parallelism | pressure | profile | states] [options]
+export const USAGE = `npm run bench -- [compare | latency | memory | micro | parallelism | pressure | profile | states] [options]
 
   compare      weir, the bare data path and Kafka Streams on the same input, run in turn (the default)
+  latency      how long a record's output takes to be readable, EXACTLY_ONCE and AT_LEAST_ONCE in turn, with and without a shuffle
   memory       5 million keys of 100 bytes in RocksDB, and a map of a million entries, in processes that may have 700 MB resident
   micro        costs per record of single parts, without a broker, beside a plain loop with a Map
   parallelism  the same work in 1, 2, 4, 8 ... tasks, and what an idle task costs
