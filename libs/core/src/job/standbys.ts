@@ -54,7 +54,7 @@ interface Copy {
   current: CopyState;
   /** Failures since it followed last. */
   failures: number;
-  /** Why the local store must not be used. */
+  /** Why the local store must not be used; until an attempt has come so far as to destroy it. */
   distrust: string | undefined;
 }
 
@@ -133,7 +133,8 @@ export class Standbys implements StateBackend {
   }
 
   #onFailure(copy: Copy, standby: Standby, error: Error, wasEnded: boolean): void {
-    copy.distrust = isWeirError(error, 'rebuild-state') ? error.message : undefined;
+    if (isWeirError(error, 'rebuild-state')) copy.distrust = error.message;
+    else if (standby.position !== undefined) copy.distrust = undefined; // it came so far as to destroy it
     if (wasEnded) return;
     copy.failures = standby.hasFollowed ? 1 : copy.failures + 1;
     const retryInMs = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (copy.failures - 1));
