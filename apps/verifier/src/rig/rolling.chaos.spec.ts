@@ -30,4 +30,18 @@ describe('a rolling restart of three replicas', () => {
     },
     LIMIT_MS,
   );
+
+  it(
+    'loses and repeats nothing where each is killed, and its tasks go to who has copies of their state',
+    async () => {
+      const options = ['--variant', 'rolling', '--sigkill', '--standbys', '1', '--kills', '2', '--readings', '40000', '--sensors', '500', '--flow-seconds', '5', '--seed', '3'];
+      const { report } = await runRig(broker.brokers, ...options);
+      const { counts, samples, alerts, expectedAlerts, restarts, standbys, returns, sessionMs } = report as unknown as RollingReport;
+      expect({ counts, samples }).toEqual({ counts: {}, samples: [] });
+      expect(alerts).toBe(expectedAlerts);
+      expect([restarts, standbys, sessionMs]).toEqual([2, 1, 1_500]);
+      expect(returns.maxMs).toBeGreaterThan(0);
+    },
+    LIMIT_MS,
+  );
 });

@@ -14,7 +14,7 @@ import { WeirWitness } from '../witness/weir-witness.js';
 import { askJudge, snapshotsIn } from './ask-judge.js';
 import { CommittedPositions } from './committed-positions.js';
 import type { RunOptions } from './run-options.js';
-import { environmentOf, namesOf } from './run.js';
+import { environmentOf, namesOf, SESSION_MS } from './run.js';
 import { Schedule } from './schedule.js';
 import { type Silence, SilenceMeter, silenceOf } from './silence-meter.js';
 
@@ -22,6 +22,9 @@ import { type Silence, SilenceMeter, silenceOf } from './silence-meter.js';
  * A rolling restart: three replicas share a job while readings flow, and each in turn is told to stop by SIGTERM, awaited, started again, and
  * let come to RUNNING, `kills` times in all. What is measured is how long a partition of the first output was silent for who reads committed
  * records: one lap without a restart for comparison, then a lap for each restart. Then the judge, as in every run.
+ *
+ * With `--sigkill` each is killed instead, and comes back only once the others have missed it and run its tasks: a lap for each kill, the
+ * silence of which holds the session, and one for each return.
  */
 export interface RollingReport {
   readonly job: string;
@@ -40,6 +43,11 @@ export interface RollingReport {
   readonly steady: Silence;
   /** The same over partitions and restarts. */
   readonly silence: Silence;
+  /** Where replicas are killed: the session that must end before one is missed, which `silence` holds. Else undefined. */
+  readonly sessionMs: number | undefined;
+  readonly standbys: number;
+  /** Where replicas are killed: the longest silence of a partition while each came back, which is a planned move. */
+  readonly returns: Silence;
   /** Of each restart, the longest. */
   readonly lapsMs: readonly number[];
   /** From SIGTERM to the end of the process, and from its start to RUNNING: medians, in milliseconds. */
@@ -85,6 +93,7 @@ class Roll {
   readonly #schedule: Schedule;
   readonly #positions: CommittedPositions;
   readonly #laps: (readonly number[])[] = [];
+  readonly #returns: (readonly number[])[] = [];
   readonly #stopsMs: number[] = [];
   readonly #startsMs: number[] = [];
   #lives = 0;
@@ -104,7 +113,7 @@ class Roll {
     const { options, clock, names } = this;
     const { feeder, weir } = this.witnesses;
     const began = clock.monotonic();
-    const { seed, sensors, readings, kills } = options;
+    const { seed, sensors, readings } = options;
     const feed = JOBS[options.job].feed({ seed, sensors }, names.topics);
     const meter = new SilenceMeter(options.partitions, began);
     const trails = names.layout.outputs.map((topic) => ({ reader: 'weir', topic, trail: new SeenTrail() }));
@@ -125,15 +134,7 @@ class Roll {
     const flowed = flow.run();
     flowed.catch(() => undefined); // awaited below
     try {
-      await sleep(clock, REST_MS);
-      meter.lap(clock.monotonic());
-      await sleep(clock, STEADY_MS);
-      const steady = meter.lap(clock.monotonic());
-      for (let n = 0; n < kills && this.#violations.none; n++) {
-        await this.#restart(n % REPLICAS);
-        this.#schedule.struck();
-        this.#laps.push(meter.lap(clock.monotonic()));
-      }
+      const steady = await this.#strikeAll(meter);
       this.#schedule.cutShort();
       await flowed;
       const flowMs = clock.monotonic() - flowBegan;
@@ -157,6 +158,9 @@ class Roll {
         expectedAlerts: verdict.expectedAlerts,
         steady: silenceOf([steady]),
         silence: silenceOf(this.#laps),
+        sessionMs: options.sigkill ? SESSION_MS : undefined,
+        standbys: options.standbys,
+        returns: silenceOf(this.#returns),
         lapsMs: this.#laps.map((lap) => Math.round(Math.max(...lap))),
         stopMs: medianOf(this.#stopsMs),
         startMs: medianOf(this.#startsMs),
@@ -166,6 +170,26 @@ class Roll {
     } finally {
       flow.stop();
     }
+  }
+
+  /** @returns the silences of the lap before the first restart */
+  async #strikeAll(meter: SilenceMeter): Promise<readonly number[]> {
+    const { clock } = this;
+    const { kills, sigkill } = this.options;
+    await sleep(clock, REST_MS);
+    meter.lap(clock.monotonic());
+    await sleep(clock, STEADY_MS);
+    const steady = meter.lap(clock.monotonic());
+    for (let n = 0; n < kills && this.#violations.none; n++) {
+      if (sigkill) await this.#kill(n % REPLICAS);
+      else await this.#restart(n % REPLICAS);
+      this.#schedule.struck();
+      this.#laps.push(meter.lap(clock.monotonic()));
+      if (!sigkill) continue;
+      await this.#comeBack(n % REPLICAS);
+      this.#returns.push(meter.lap(clock.monotonic()));
+    }
+    return steady;
   }
 
   /** Whatever came: nobody is left. */
@@ -201,6 +225,16 @@ class Roll {
 
   async #restart(i: number): Promise<void> {
     await this.#stop(i);
+    await this.#comeBack(i);
+  }
+
+  /** Until the others have missed it, and run what it ran. */
+  async #kill(i: number): Promise<void> {
+    await this.#replicas[i]!.kill();
+    await sleep(this.clock, SESSION_MS + 2 * REST_MS);
+  }
+
+  async #comeBack(i: number): Promise<void> {
     this.#start(i);
     await this.#untilRunning(i);
     await sleep(this.clock, REST_MS);
@@ -242,6 +276,15 @@ class Roll {
 
 const medianOf = (numbers: readonly number[]): number => Math.round([...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0);
 
+function killed({ sessionMs, standbys, returns, silence }: RollingReport): string[] {
+  if (sessionMs === undefined) return [];
+  const [median, max] = [silence.medianMs - sessionMs, silence.maxMs - sessionMs];
+  return [
+    `            by SIGKILL: behind the session of ${sessionMs} ms median ${median} ms, max ${max} ms, with ${standbys} standbys`,
+    `            while one came back: median ${returns.medianMs} ms, max ${returns.maxMs} ms`,
+  ];
+}
+
 /** A report as people read it. */
 export function rollingText(report: RollingReport): string {
   const { job, seed, restarts, readings, readingsPerSecond, checkpointIntervalMs, steady, silence, lapsMs, stopMs, startMs, alerts, expectedAlerts } = report;
@@ -249,6 +292,7 @@ export function rollingText(report: RollingReport): string {
     `${job}, rolling, seed ${seed}: ${restarts} restarts of ${REPLICAS} replicas in turn, ${readings} readings at ${readingsPerSecond}/s, a checkpoint every ${checkpointIntervalMs} ms; ${report.seconds} s in all`,
     `  silence:  of a partition, the longest in a restart: median ${silence.medianMs} ms, max ${silence.maxMs} ms; without restarts median ${steady.medianMs} ms, max ${steady.maxMs} ms`,
     `            by restart: ${lapsMs.join(', ')} ms`,
+    ...killed(report),
     `  replicas: ${stopMs} ms from SIGTERM to the end, ${startMs} ms from the start to RUNNING, medians`,
     `  judge:    ${alerts} alerts of ${expectedAlerts} expected`,
   ];

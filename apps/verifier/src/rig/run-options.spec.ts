@@ -27,6 +27,8 @@ describe('arguments of the rig', () => {
           partitions: 8,
           flowSeconds: 10,
           checkpointIntervalMs: 100,
+          standbys: 0,
+          sigkill: false,
           folder: undefined,
           keep: false,
         },
@@ -57,6 +59,11 @@ describe('arguments of the rig', () => {
       { brokers: 'b:1', variant: 'wipe', seed: 9, kills: 3, readings: 500, sensors: 7, keep: true, folder: '/x' },
     ]);
     expect(json).toBe(true);
+  });
+
+  it('have replicas keep copies, and kill in turn', () => {
+    expect(parse('--variant', 'rolling', '--sigkill', '--standbys', '1').runs).toMatchObject([{ variant: 'rolling', sigkill: true, standbys: 1 }]);
+    expect(() => parse('--sigkill')).toThrow('--sigkill is of variant rolling, not of kill');
   });
 
   it('name several variants, or all', () => {

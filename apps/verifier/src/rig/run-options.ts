@@ -20,6 +20,10 @@ export interface RunOptions {
   /** Seconds over which the readings are spread, at least; they flow on until after the last kill. */
   readonly flowSeconds: number;
   readonly checkpointIntervalMs: number;
+  /** Copies of each task's state that other replicas keep: of variants with several. */
+  readonly standbys: number;
+  /** Of rolling: each replica is killed, and started again once it is missed, instead of told to stop. */
+  readonly sigkill: boolean;
   readonly sabotage: SabotageName | undefined;
   /** Where a run keeps logs, state and copies of stores; a fresh folder below it for each run. */
   readonly folder: string | undefined;
@@ -57,6 +61,8 @@ ${VARIANT_NAMES.map((name) => `      ${name.padEnd(9)} ${VARIANTS[name]}`).join(
   --partitions N         of inputs and outputs, default 8
   --flow-seconds N       how long the readings flow, at least; default 10. They flow until after the last kill
   --checkpoint-ms N      milliseconds between checkpoints, default 100
+  --standbys N           copies of state that other replicas keep, of variants with several; default 0
+  --sigkill              of rolling: kills each replica, and starts it again once its tasks have gone to others
   --seed N               default: chosen, and printed
   --sabotage NAME,...    runs a service that is broken on purpose, and succeeds if the rig finds it. "all" for every one:
 ${SABOTAGE_NAMES.map((name) => `      ${name.padEnd(16)} ${SABOTAGES[name].what}`).join('\n')}
@@ -82,6 +88,8 @@ const OPTIONS = {
   'checkpoint-ms': text,
   'broker-restarts': text,
   'proxy-faults': text,
+  standbys: text,
+  sigkill: flag,
   seed: text,
   sabotage: text,
   folder: text,
@@ -116,6 +124,8 @@ export function rigArguments(
   const ownCluster = variants.filter(isSiege);
   if (values.brokers !== undefined && ownCluster.length > 0)
     throw new Error(`--brokers is given, and ${ownCluster.join(', ')} strikes brokers: it starts a cluster of its own. Leave one of the two out.`);
+  const others = variants.filter((variant) => variant !== 'rolling');
+  if (values.sigkill === true && others.length > 0) throw new Error(`--sigkill is of variant rolling, not of ${others.join(', ')}`);
   const seed = number('seed', chooseSeed(), 0, 2 ** 32 - 1);
   const jobsOr = (job: JobName): readonly JobName[] => (jobs.length > 0 ? jobs : [job]);
   const make = (job: JobName, variant: Variant, sabotage: SabotageName | undefined, seedOfRun: number): RunOptions => {
@@ -135,6 +145,8 @@ export function rigArguments(
       partitions: number('partitions', 8, 1, 1_000),
       flowSeconds: number('flow-seconds', 10, 0, 1e6),
       checkpointIntervalMs: number('checkpoint-ms', defaults.checkpointIntervalMs, 10, 600_000),
+      standbys: number('standbys', 0, 0, 100),
+      sigkill: values.sigkill ?? false,
       folder: values.folder,
       keep: values.keep ?? false,
     };

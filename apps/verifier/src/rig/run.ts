@@ -33,7 +33,7 @@ const STUCK_MS = 30_000;
 const POLL_MS = 200;
 const MEAN_RUN_MS = 1_000;
 /** Of services: brokers that the rig runs on must allow it. */
-const SESSION_MS = 1_500;
+export const SESSION_MS = 1_500;
 const COMPANIONS = 2;
 /** Milliseconds between blows at a companion, at most. */
 const COMPANION_LONGEST_MS = 6_000;
@@ -333,13 +333,14 @@ export function namesOf({ job, variant, seed }: RunOptions, clock: Clock): Names
   return { applicationId, topics, layout: JOBS[job].layout(applicationId, topics), input: topics['INPUT_TOPIC']! };
 }
 
-export function environmentOf({ brokers, job, variant, sabotage }: RunOptions, { applicationId, topics }: Names): Record<string, string> {
+export function environmentOf({ brokers, job, variant, sabotage, standbys, sigkill }: RunOptions, { applicationId, topics }: Names): Record<string, string> {
   return {
     KAFKA_BROKERS: brokers,
     APPLICATION_ID: applicationId,
     ...topics,
     STATE_BACKEND: variant === 'memory' || variant === 'filesystem' ? variant : 'rocksdb',
-    ...(variant === 'rolling' ? {} : { SESSION_TIMEOUT_MS: String(SESSION_MS) }),
+    ...(standbys === 0 ? {} : { STANDBYS: String(standbys) }),
+    ...(variant === 'rolling' && !sigkill ? {} : { SESSION_TIMEOUT_MS: String(SESSION_MS) }),
     // Rivals, and most sabotages, are about what keeps two processes apart that know of no group.
     ...(variant === 'zombie' || sabotage !== undefined ? { REPLICAS: 'one' } : {}),
     ...(sabotage === undefined ? {} : { SABOTAGE: sabotage, SABOTAGED_JOB: job }),
