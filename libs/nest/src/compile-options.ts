@@ -144,7 +144,7 @@ function settingsOf(options: StreamModuleOptions, state: StateSettings): JobSett
 }
 
 function compileState(state: StateBackendFactory | StateWithSettings): { backend: StateBackendFactory; settings: StateSettings } {
-  const expected = 'a state backend, e.g. rocksdb({ dir }), or { backend, cacheEntries }';
+  const expected = 'a state backend, e.g. rocksdb({ dir }), or { backend, cacheEntries, cacheBytes }';
   if (!isObject(state)) throw nestErrors.optionWrong({ option: 'state', expected, actual: describeValue(state) });
   if ('open' in state) {
     mustHaveMethods('state', state, ['open'], expected);

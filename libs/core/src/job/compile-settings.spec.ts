@@ -29,7 +29,7 @@ describe('settings that are left out', () => {
         resetBackoffThreshold: 3_600_000,
         attemptsBeforeResetBackoff: MAX_INT,
       },
-      state: { cacheEntries: 100_000 },
+      state: { cacheEntries: 100_000, cacheBytes: 268_435_456 },
       internalTopics: { maxMessageBytes: 8_388_608 },
       badRecords: 'fail',
       group: { instanceId: undefined, sessionTimeout: 10_000, heartbeatInterval: 300, rebalanceTimeout: 30_000, handoverTimeout: 15_000, standbys: 0 },
@@ -40,7 +40,7 @@ describe('settings that are left out', () => {
   it('have them also where they are undefined, in every group', () => {
     const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, badRecords: undefined, group: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined }, internalTopics: { maxMessageBytes: undefined }, group: { instanceId: undefined, sessionTimeout: undefined, heartbeatInterval: undefined, rebalanceTimeout: undefined, handoverTimeout: undefined, standbys: undefined } };
+    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined, cacheBytes: undefined }, internalTopics: { maxMessageBytes: undefined }, group: { instanceId: undefined, sessionTimeout: undefined, heartbeatInterval: undefined, rebalanceTimeout: undefined, handoverTimeout: undefined, standbys: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
   });
 
@@ -80,6 +80,7 @@ describe('a number', () => {
     ['checkpointing.tolerableFailedCheckpoints', 0, MAX_INT],
     ['checkpointing.transactionTimeout', 1_000, 900_000],
     ['state.cacheEntries', 1, 100_000_000],
+    ['state.cacheBytes', 1_048_576, 1_099_511_627_776],
     ['internalTopics.maxMessageBytes', 65_536, 1_073_741_824],
     ['group.standbys', 0, 100],
     ['replicationFactor', -1, 32_767],

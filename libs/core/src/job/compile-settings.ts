@@ -19,7 +19,7 @@ export interface CompiledSettings {
     readonly transactionTimeout: number;
   };
   readonly restartStrategy: CompiledRestartStrategy;
-  readonly state: { readonly cacheEntries: number };
+  readonly state: { readonly cacheEntries: number; readonly cacheBytes: number };
   readonly internalTopics: { readonly maxMessageBytes: number };
   readonly badRecords: BadRecordPolicy;
   /** Undefined: a single replica, which takes part in no group. */
@@ -65,7 +65,7 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
   if (typeof applicationId !== 'string' || !APPLICATION_ID.test(applicationId) || applicationId === '.' || applicationId === '..') {
     throw errors.settingInvalid({ setting: 'applicationId', value: applicationId, allowed: '1 to 100 letters, digits, ".", "_" and "-", and not "." or ".."' });
   }
-  refuseUnknown('state.', state, ['cacheEntries']);
+  refuseUnknown('state.', state, ['cacheEntries', 'cacheBytes']);
   refuseUnknown('internalTopics.', internalTopics, ['maxMessageBytes']);
   const maxParallelism = whole('maxParallelism', settings.maxParallelism, 128, 1, MAX_KEY_GROUPS);
   const parallelism = settings.parallelism === undefined ? undefined : whole('parallelism', settings.parallelism, 0, 1, MAX_KEY_GROUPS);
@@ -76,7 +76,10 @@ export function compileSettings(settings: JobSettings): CompiledSettings {
     maxParallelism,
     checkpointing: compileCheckpointing(checkpointing),
     restartStrategy: compileRestartStrategy(settings.restartStrategy === undefined ? { type: 'exponential-delay' } : settings.restartStrategy),
-    state: { cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000) },
+    state: {
+      cacheEntries: whole('state.cacheEntries', state.cacheEntries, 100_000, 1, 100_000_000),
+      cacheBytes: whole('state.cacheBytes', state.cacheBytes, 256 * MIB, MIB, MIB * MIB),
+    },
     internalTopics: { maxMessageBytes: whole('internalTopics.maxMessageBytes', internalTopics.maxMessageBytes, 8 * MIB, 64 * KIB, 1024 * MIB) },
     badRecords: compileBadRecords(settings.badRecords),
     group: settings.group === 'none' ? undefined : compileGroup(settings.group === undefined ? {} : settings.group),

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
+import { CacheBudget } from '../state/cache-budget.js';
 import { CommitPermit, fixedMembership, type Ownership } from '../task/commit-permit.js';
 import type { Task } from '../task/task.js';
 import type { TaskHandle, TaskHost } from '../task/task-host.js';
@@ -276,6 +277,7 @@ export class Replica {
       backend: this.#standbys ?? backend,
       clock,
       telemetry,
+      cacheBudget: new CacheBudget(this.parts.settings.state.cacheBytes),
       ownership: this.#ownership(),
       openRound: () => this.#openRound()?.id,
       onFailing: (task) => this.#report(task, 'DOWN', task.lastBarrier),

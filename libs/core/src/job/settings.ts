@@ -122,4 +122,9 @@ export interface InternalTopicSettings {
 export interface StateSettings {
   /** Keys whose state is kept decoded on the heap, per task. Default 100000. More are read from the backend when they are needed. */
   readonly cacheEntries?: number | undefined;
+  /**
+   * Bytes of heap that these keys may take in all tasks of the job in this process together, by estimate, 1048576 to 1099511627776. Default
+   * 268435456. Keys of the epoch that runs and of the one that is being committed count, too, but 20000 changes of each are always kept.
+   */
+  readonly cacheBytes?: number | undefined;
 }

@@ -5,6 +5,7 @@ import type { Epoch } from '../model/brands.js';
 import { keyGroupOf } from '../model/key-group.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { StateStore } from '../ports/state-backend.js';
+import type { CacheShare } from './cache-budget.js';
 import { CollectionCell, REMOVED } from './collection-cell.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { Sequence } from './sequence.js';
@@ -37,7 +38,7 @@ import { decodeStateValue, encodeStateValue, type TableState, Timed } from './ta
  *   K2. A value is read from the store only when no entry of the key is in the table; so what the table holds is the newest.
  *   K3. `freeze` encodes each changed state of a key once, whatever the number of its updates, and a failed encode loses the epoch
  *       (the task restarts), never a single change.
- *   K4. The number of entries exceeds `limit` only by entries that K1 protects and those of the batch at hand. So does the number of map
+ *   K4. The number of entries exceeds `limit`, and what they take on the heap the table's share of the budget, only by entries that K1 protects and those of the batch at hand. So does the number of map
  *       entries cached in all cells, which is never above twice the limit.
  *   K5. A collection has changes of one frozen epoch at most: `freeze` follows `applied` of the freeze before.
  */
@@ -54,6 +55,8 @@ export class KeyTable<K = unknown> {
   #store: StateStore | undefined;
   #pending = 0;
   #cached = 0;
+  /** Estimated bytes of all entries. */
+  #weight = 0;
   #latest = 0;
   /** How many entries are dirty or frozen (K1): those that `evict` would look at in vain. */
   #protected = 0;
@@ -101,6 +104,17 @@ export class KeyTable<K = unknown> {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Bytes that the entries take on the heap, by estimate. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** Entries of the present mean size that the table's share of the budget holds. */
+  get affordable(): number {
+    const { share } = this.options;
+    return share === undefined || this.#weight === 0 ? Infinity : Math.floor((share.bytes() * this.#entries.size) / this.#weight);
   }
 
   /** Adds a state; its ordinal is its place in every entry's values. */
@@ -160,6 +174,7 @@ export class KeyTable<K = unknown> {
     const keyGroup = keyGroupOf(bytes, 0, bytes.length, this.options.maxParallelism);
     const entry = new KeyEntry(identity, key, bytes, keyGroup, this.#states.length);
     this.#entries.set(identity, entry);
+    this.#weight += entry.weight;
     this.#missing.push(entry);
     return entry;
   }
@@ -180,6 +195,7 @@ export class KeyTable<K = unknown> {
       const value = values[i];
       if (value === undefined) continue;
       const { entry, ordinal } = reads[i]!;
+      this.#weigh(entry, entry.valueBytes + value.length);
       this.#load(entry, ordinal, decodeStateValue(this.#states[ordinal]!, value));
     }
   }
@@ -274,11 +290,15 @@ export class KeyTable<K = unknown> {
     // Before the changes, for it must see which entries have any: none of them is swept.
     if (this.#store !== undefined) this.#sweep?.run(this.#store, this.now(), this.#pending, changes, timestamp);
     for (const entry of this.#dirty) {
+      const before = changes.bytes.length;
       for (let ordinal = 0; ordinal < this.#states.length; ordinal++) {
         if ((entry.dirty & (1 << ordinal)) === 0) continue;
         if (this.#states[ordinal]!.isCollection === true) this.#freezeCell(entry, ordinal, changes, timestamp);
         else this.#writeChange(entry, ordinal, changes, timestamp);
       }
+      const written = changes.bytes.length - before;
+      // Of several states some may not be among the changes.
+      this.#weigh(entry, this.#states.length === 1 ? written : Math.max(entry.valueBytes, written));
       entry.dirty = 0;
       entry.frozenIn = epoch;
     }
@@ -286,6 +306,12 @@ export class KeyTable<K = unknown> {
     this.#pending = 0;
     this.#frozen = epoch;
     this.generation++;
+  }
+
+  #weigh(entry: KeyEntry<K>, valueBytes: number): void {
+    this.#weight -= entry.weight;
+    entry.valueBytes = valueBytes;
+    this.#weight += entry.weight;
   }
 
   /** Nothing is frozen at this point (K5), so what a clear has to remove is what the store has. */
@@ -353,7 +379,7 @@ export class KeyTable<K = unknown> {
    */
   evict(): void {
     const { limit } = this.options;
-    let surplus = Math.min(this.#entries.size - limit, this.#entries.size - this.#protected);
+    let surplus = Math.min(this.#entries.size - Math.min(limit, this.affordable), this.#entries.size - this.#protected);
     // Half, so that not every batch has to look again.
     const enough = this.#cached > limit ? limit >> 1 : Infinity;
     for (let steps = this.#entries.size * 2; (surplus > 0 || this.#cached > enough) && steps > 0; steps--) {
@@ -367,6 +393,7 @@ export class KeyTable<K = unknown> {
       if (this.#cached > (evictable ? 0 : enough)) this.#dropCaches(entry);
       if (evictable) {
         this.#entries.delete(entry.identity);
+        this.#weight -= entry.weight;
         surplus--;
       }
     }
@@ -404,6 +431,8 @@ export interface KeyTableOptions<K> {
   readonly maxParallelism: number;
   /** Entries kept at most: see K4. */
   readonly limit: number;
+  /** Of the budget of heap; without one the number of entries alone is limited. */
+  readonly share?: CacheShare;
   /** Milliseconds since the epoch; needed where a state has a TTL. */
   readonly wallTime?: () => number;
   /** That of the task, if it has several tables. */
@@ -412,6 +441,10 @@ export interface KeyTableOptions<K> {
 
 /** Entries of one map that are cached. */
 const MAX_CACHED_PER_MAP = 1_024;
+
+/** What an entry takes beside its key and its values, and what these take for each encoded byte: as measured with 100-byte values. */
+const ENTRY_BYTES = 350;
+const HEAP_PER_BYTE = 2;
 
 /** States per table: one bit each in an entry's `dirty`. */
 export const MAX_STATES_PER_TABLE = 30;
@@ -425,6 +458,8 @@ export class KeyEntry<K = unknown> {
   frozenIn = 0;
   /** Used again since the hand of the clock last passed. */
   used = false;
+  /** Of its values as they were last encoded or decoded, together. */
+  valueBytes = 0;
   /** Bit per keyBy of the table that has checked where the key lies. */
   placed = 0;
 
@@ -436,5 +471,10 @@ export class KeyEntry<K = unknown> {
     states: number,
   ) {
     this.values = new Array<unknown>(states).fill(undefined);
+  }
+
+  /** Estimated bytes on the heap. */
+  get weight(): number {
+    return ENTRY_BYTES + HEAP_PER_BYTE * (this.bytes.length + this.valueBytes);
   }
 }

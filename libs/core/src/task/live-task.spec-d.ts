@@ -2,6 +2,7 @@ import { ManualClock, RecordingTelemetry } from '@weir/testing';
 import type { CommitFigures } from '../model/commit-figures.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
+import { CacheBudget } from '../state/cache-budget.js';
 import { FakeBackend } from '../state/fake-store.spec-d.js';
 import { CommitPermit, fixedMembership } from './commit-permit.js';
 import { FakeLog, type FakeReader, type FakeWriter } from './fake-log.spec-d.js';
@@ -39,6 +40,7 @@ export class LiveTasks {
       backend: this.backend,
       clock: this.clock,
       telemetry: this.telemetry,
+      cacheBudget: new CacheBudget(Infinity),
       ownership: { mayClaim: () => Promise.resolve(), permit: () => Promise.resolve(this.permit) },
       openRound: () => this.openRound,
       onFailing: (task) => void this.told.push(`${task.name} fails`),

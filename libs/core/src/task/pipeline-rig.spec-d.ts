@@ -3,6 +3,7 @@ import { utf8 } from '../codec/primitives.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import type { LogChunk } from '../ports/log.js';
 import type { TelemetryEvent } from '../ports/telemetry.js';
+import { CacheBudget } from '../state/cache-budget.js';
 import { FakeStore } from '../state/fake-store.spec-d.js';
 import { topic } from '../topology/topic.js';
 import { EpochEffects } from './epoch-effects.js';
@@ -29,6 +30,7 @@ export class PipelineRig {
     this.pipeline = new Pipeline(plansOf(define, options)[plan]!, attempt, {
       clock: { wall: () => WALL, monotonic: () => 0 },
       telemetry: { emit: (event) => void this.events.push(event) },
+      cacheBudget: new CacheBudget(Infinity),
       onBarrier: (from, partition, { id, writer }: Barrier) => void this.barriers.push(`${from}-${partition} ${id} of ${writer}`),
     });
     this.pipeline.writeTo(this.effects);

@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.js';
 import type { LogChunk } from '../ports/log.js';
 import type { StateStore } from '../ports/state-backend.js';
 import type { Telemetry } from '../ports/telemetry.js';
+import type { CacheBudget, CacheShare } from '../state/cache-budget.js';
 import { KeyTable } from '../state/key-table.js';
 import { Sequence } from '../state/sequence.js';
 import type { OperatorDeclaration } from '../state/state-catalogue.js';
@@ -45,7 +46,7 @@ export class Pipeline {
     const { clock, telemetry } = host;
     const wallTime = (): number => clock.wall();
     this.#wallTime = wallTime;
-    const tables = new KeyTables(plan, wallTime);
+    const tables = new KeyTables(plan, wallTime, host.cacheBudget);
     this.#tables = tables;
     const bad = new BadRecords(plan, this.#context, wallTime, host.retries);
     this.#bad = bad;
@@ -61,6 +62,7 @@ export class Pipeline {
     try {
       this.#build(plan);
     } catch (thrown) {
+      tables.close();
       this.#functions.close();
       throw thrown;
     }
@@ -205,6 +207,13 @@ export class Pipeline {
     return pending;
   }
 
+  /** Changes that the share of the cache's budget holds twice: those of the running epoch, and those of the one that is committed. */
+  get affordableChanges(): number {
+    let least = Infinity;
+    for (const table of this.#tables.all) least = Math.min(least, table.affordable);
+    return least / 2;
+  }
+
   /** What the next element of a list draws: kept in the epoch record, so that it only grows. */
   get sequence(): number {
     return this.#tables.sequence.next;
@@ -237,6 +246,7 @@ export class Pipeline {
 
   /** Closes the user's functions. The first error of theirs is thrown once all are closed. */
   close(): void {
+    this.#tables.close();
     const failures = this.#functions.close();
     if (failures.length > 0) throw failures[0];
   }
@@ -247,14 +257,21 @@ class KeyTables {
   readonly sequence = new Sequence();
   readonly all: readonly KeyTable[];
   readonly #places: ReadonlyMap<KeyByNode, KeyTablePlace>;
+  readonly #shares: CacheShare[] = [];
 
-  constructor({ nodes, settings: { maxParallelism, state } }: TaskPlan, wallTime: () => number) {
+  constructor({ nodes, settings: { maxParallelism, state } }: TaskPlan, wallTime: () => number, budget: CacheBudget) {
     const places = keyGroups(nodes).flatMap((group) => {
-      const table = new KeyTable({ codec: group[0].keyCodec, maxParallelism, limit: state.cacheEntries, wallTime, sequence: this.sequence });
+      const share = budget.join();
+      this.#shares.push(share);
+      const table = new KeyTable({ codec: group[0].keyCodec, maxParallelism, limit: state.cacheEntries, share, wallTime, sequence: this.sequence });
       return group.map((keyBy, side) => [keyBy, { table, side }] as const);
     });
     this.#places = new Map(places);
     this.all = [...new Set(places.map(([, { table }]) => table))];
+  }
+
+  close(): void {
+    for (const share of this.#shares) share.leave();
   }
 
   of(keyBy: KeyByNode): KeyTablePlace {
@@ -281,6 +298,7 @@ function codecsOf(node: Node): Codec<unknown>[] {
 export interface PipelineHost {
   readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
   readonly telemetry: Telemetry;
+  readonly cacheBudget: CacheBudget;
   readonly onBarrier: (topic: string, partition: number, barrier: Barrier) => void;
   /** Those of the attempts before. */
   readonly retries?: RecordRetries | undefined;

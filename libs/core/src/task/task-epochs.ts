@@ -41,6 +41,8 @@ import { TimerWake } from './timer-wake.js';
 
 /** Rows processed before other tasks and I/O get their turn. */
 const TURN_ROWS = 20_000;
+/** Changes of state that an epoch may always have, however small the budget of the heap cache is. */
+const LEAST_CHANGES = 20_000;
 /** Timers fired in a turn, per operator, before records get theirs. */
 const TIMERS_PER_TURN = 1_000;
 
@@ -111,7 +113,7 @@ export class TaskEpochs {
   ) {
     const { settings, changelog } = plan;
     const { writer, store, atOnce } = parts;
-    this.#limits = new EpochLimits(Math.max(settings.state.cacheEntries, TURN_ROWS));
+    this.#limits = new EpochLimits(Math.max(settings.state.cacheEntries, LEAST_CHANGES));
     this.#purge = new RepartitionPurge(plan, host);
     this.#timerWake = new TimerWake(host.clock, parts.wake);
     const { transactionTimeout, enabled, interval, timeout } = settings.checkpointing;
@@ -212,7 +214,10 @@ export class TaskEpochs {
   }
 
   #isFull(): boolean {
-    return this.parts.inputs.slices.needsCommit || this.#limits.isFull(this.#running.outputBytes, this.parts.pipeline.pendingChanges);
+    const { inputs, pipeline } = this.parts;
+    const { pendingChanges } = pipeline;
+    if (inputs.slices.needsCommit || this.#limits.isFull(this.#running.outputBytes, pendingChanges)) return true;
+    return pendingChanges >= LEAST_CHANGES && pendingChanges >= pipeline.affordableChanges;
   }
 
   #isOld(): boolean {

@@ -1,6 +1,7 @@
 import type { CommitFigures } from '../model/commit-figures.js';
 import type { CheckpointId } from '../model/brands.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
+import type { CacheBudget } from '../state/cache-budget.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { StateBackend } from '../ports/state-backend.js';
@@ -30,6 +31,8 @@ export interface TaskHost {
   readonly backend: StateBackend;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Of the heap of all tasks of the job in this process. */
+  readonly cacheBudget: CacheBudget;
   readonly ownership: Ownership;
   /** The task has failed: said at once (R4), before what it has open is closed and its status moves. */
   onFailing(task: TaskHandle): void;
