@@ -61,6 +61,15 @@ export const asHeap = (disk: StateBackendFactory): StateBackendFactory => ({
   },
 });
 
+/** The simulated disk, passed off as a backend whose state is in snapshots. */
+export const asFilesystem = (disk: StateBackendFactory): StateBackendFactory => ({
+  kind: 'filesystem',
+  open: async (maxStores) => {
+    const backend = await disk.open(maxStores);
+    return { kind: 'filesystem', open: (scope) => backend.open(scope), destroy: (scope) => backend.destroy(scope), close: () => backend.close() };
+  },
+});
+
 /** Puts something between standbys and the changelog: their readers are told by the size of their buffers. */
 export class CopyReaders {
   readonly #readers: { isHeld: boolean }[] = [];

@@ -4,7 +4,7 @@ import { WeirError } from '../errors/weir-error.js';
 import { ReplicaSet, type ReplicaOptions } from './replica-set.spec-d.js';
 import { Alerts, Counts } from './replica-works.spec-d.js';
 import { PARTITIONS } from './sensor-rig.spec-d.js';
-import { asHeap, copiesOf, CopyReaders, untilFollowed, verifyCopies } from './standbys-rig.spec-d.js';
+import { asFilesystem, asHeap, copiesOf, CopyReaders, untilFollowed, verifyCopies } from './standbys-rig.spec-d.js';
 
 let replicas: ReplicaSet;
 afterEach(() => replicas.end());
@@ -100,6 +100,16 @@ describe('standbys', () => {
     expect(first!.telemetry.of('store-rebuild')).toEqual([]);
     verifyCopies(replicas);
     await replicas.finish();
+  });
+
+  it('are none where state is in snapshots, and that is said', async () => {
+    replicas = await ReplicaSet.start(new Alerts(9), 2, 9, false, { standbys: 1, state: asFilesystem });
+    replicas.pipe(100);
+    await replicas.finish();
+    for (const driver of replicas.drivers) {
+      expect(copiesOf(driver)).toEqual([]);
+      expect(driver.telemetry.of('job-notice').map(({ message }) => message)).toContainEqual(expect.stringContaining('group.standbys is 1, and no copies are kept'));
+    }
   });
 
   it('fail alone: the copy begins anew, and the job runs on', async () => {
