@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SIMULATION_SABOTAGE_NAMES, SIMULATION_SABOTAGES, type SimulationSabotage } from './sabotages.js';
+import { HIDING_SABOTAGES, SIMULATION_SABOTAGE_NAMES, SIMULATION_SABOTAGES, type SimulationSabotage } from './sabotages.js';
 import { SIMULATED_JOBS, type SimulatedJob } from './work.js';
 
 export interface SimulationArguments {
@@ -28,7 +28,7 @@ export const HELP = `Runs the whole protocol in simulated time, a scenario of fa
   --trace                with --seed: prints every call that reached the log
   --job NAME             default: by the seed. ${SIMULATED_JOBS.join(', ')}
   --workers N            processes that share the seeds, default 1
-  --sabotage NAME,...    breaks a step of the protocol on purpose, and succeeds if that is found. "all" for every one:
+  --sabotage NAME,...    breaks a step of the protocol on purpose, and succeeds if that is found. "all" for every one but ${HIDING_SABOTAGES.join(' and ')}:
 ${SIMULATION_SABOTAGE_NAMES.map((name) => `      ${name.padEnd(20)} ${SIMULATION_SABOTAGES[name].what}`).join('\n')}
 
 Exit code 0: nothing was found (or every sabotage was); 1: something was (or a sabotage was not); 2: it could not run.
@@ -63,7 +63,7 @@ export function simulationArguments(args: readonly string[]): SimulationArgument
 
 function names(given: string | undefined): readonly SimulationSabotage[] {
   if (given === undefined) return [];
-  if (given === 'all') return SIMULATION_SABOTAGE_NAMES;
+  if (given === 'all') return SIMULATION_SABOTAGE_NAMES.filter((name) => !HIDING_SABOTAGES.includes(name));
   return given.split(',').map((name) => {
     if (!SIMULATION_SABOTAGE_NAMES.includes(name as SimulationSabotage)) {
       throw new Error(`--sabotage is ${name}; it must be all, or some of ${SIMULATION_SABOTAGE_NAMES.join(', ')}`);

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { InMemoryCluster, JobTestDriver, LIFELIKE, ManualClock, touches } from '@weir/testing';
 import { float64, utf8 } from '../codec/primitives.js';
+import type { WeirError } from '../errors/weir-error.js';
+import { incarnation, taskIndex } from '../model/brands.js';
 import type { JobDefinition } from './job-definition.js';
 import { transactionalId } from './internal-topics.js';
 import { ReplicaSet, SESSION_MS } from './replica-set.spec-d.js';
@@ -62,6 +64,33 @@ describe('trap 5: a rebalance during a restore', () => {
     slow.remove();
     await replicas.untilShared(2);
     await replicas.finish();
+  });
+});
+
+/** The lock of real RocksDB, between processes: libs/storage, rocksdb-process.chaos.spec.ts. */
+describe('trap 11: the old owner still holds the lock of the store', () => {
+  it('is waited for: the task starts again and again, alone, until the lock is free, and goes on with what the store holds', async () => {
+    const rig = await SensorRig.lifelike(11);
+    const { driver } = rig;
+    rig.pipe(100);
+    await rig.finish();
+    await driver.crash();
+    const owner = driver.disk.connect();
+    const backend = await owner.open(1);
+    await backend.open({ applicationId: 'test', incarnation: incarnation(0), subTopology: 0, task: taskIndex(2) });
+    rig.pipe(100);
+    driver.recoverWithoutWaiting();
+    await driver.advance(3_000);
+    const statuses = driver.overview().tasks.map(({ task, status }) => [task, status === 'RUNNING']);
+    expect(statuses).toEqual([[0, true], [1, true], [2, false], [3, true]]);
+    const failures = driver.telemetry.of('task-failed').map(({ task, error }) => [task, (error as WeirError).code]);
+    expect(failures.length).toBeGreaterThan(2);
+    expect(failures.every(([task, code]) => task === 2 && code === 'STATE_LOCKED')).toBe(true);
+    owner.kill();
+    await driver.until(() => driver.job.isReady());
+    expect(driver.overview().tasks[2]!.restore!.fromLocalState).toBe(true);
+    await rig.finish();
+    rig.verify();
   });
 });
 

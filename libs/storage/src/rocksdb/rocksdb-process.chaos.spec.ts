@@ -109,7 +109,7 @@ describe('a RocksDB store in a process that is killed', () => {
 });
 
 describe('a RocksDB store that another process has open', () => {
-  it('is refused after a bounded wait, with the path, and given once its owner ends or dies', async () => {
+  it('trap 11: is refused after a bounded wait, with the path, and given once its owner ends or dies', async () => {
     const state = join(dir, 'state');
     const owner = new Child('hold', state);
     expect(await owner.line()).toBe('held');
