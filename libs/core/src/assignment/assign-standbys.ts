@@ -3,8 +3,9 @@
  * others if they are fewer.
  *
  *  1. Copies that are there stay, the nearest to the end first.
- *  2. What is missing goes to whoever has the fewest.
- *  3. While one member has two more than another that could take one over, it does: what lacks most goes first.
+ *  2. What is missing goes to whoever has the fewest tasks and copies together, of equals to who runs the fewest: there is room for its task
+ *     when its owner dies.
+ *  3. While one member has two more of both than another that could take a copy over, it does: what lacks most goes first.
  *
  * So what came out once comes out again as it is. Chains of moves are not looked for: a member may keep one or two more than its part.
  *
@@ -34,7 +35,9 @@ export function assignStandbys(
 
 class Keeping {
   readonly kept: Map<string, Set<number>>;
+  /** Tasks that it runs and copies that it keeps, by member. */
   readonly #loads: number[];
+  readonly #runs: readonly number[];
 
   constructor(
     private readonly tasks: readonly string[],
@@ -42,7 +45,10 @@ class Keeping {
     private readonly owners: ReadonlyMap<string, number>,
   ) {
     this.kept = new Map(tasks.map((task) => [task, new Set()]));
-    this.#loads = new Array<number>(members).fill(0);
+    const runs = new Array<number>(members).fill(0);
+    for (const owner of owners.values()) runs[owner]!++;
+    this.#runs = runs;
+    this.#loads = [...runs];
   }
 
   of(task: string): ReadonlySet<number> {
@@ -59,7 +65,8 @@ class Keeping {
   }
 
   leastOf(members: readonly number[]): number {
-    return members.reduce((least, member) => (this.#loads[member]! < this.#loads[least]! ? member : least));
+    const before = (a: number, b: number): boolean => this.#loads[a]! < this.#loads[b]! || (this.#loads[a] === this.#loads[b] && this.#runs[a]! < this.#runs[b]!);
+    return members.reduce((least, member) => (before(member, least) ? member : least));
   }
 
   /** One move from the most to the least, of those that make it more even. @returns whether there was one */

@@ -270,6 +270,28 @@ describe('standbys', () => {
     expect(orders.get('id of b')!.standby).toEqual(['0-2']);
   });
 
+  it.each([
+    [2, 4],
+    [3, 4],
+    [3, 8],
+    [3, 9],
+    [4, 8],
+    [5, 16],
+  ])('lie where there is room for their tasks: of %i replicas any may die, and its part of %i tasks goes to copies, but for one in five', (count, tasks) => {
+    let members: readonly AssignableMember[] = Array.from({ length: count }, (_, i) => named(`r${i}`));
+    for (let generation = 0; generation < 3; generation++) {
+      const orders = assign([tasks], members, 1);
+      members = settled(orders, members).map((member) => ({ ...member, copies: orders.get(member.memberId)!.standby.map((task) => ({ task, lag: 0 })) }));
+    }
+    let toCopies = 0;
+    for (const dead of members) {
+      const rest = members.filter((member) => member !== dead);
+      const orders = assign([tasks], rest, 1);
+      for (const heir of rest) toCopies += given(orders, heir).filter((task) => dead.running.includes(task) && heir.copies.some((copy) => copy.task === task)).length;
+    }
+    expect(toCopies).toBeGreaterThanOrEqual(tasks * 0.8);
+  });
+
   it('move from who has two more than another, what lacks most first', () => {
     const [a, b, d] = [named('a', { running: ['0-0'] }), named('b', { running: ['0-1'] }), named('d', { running: ['0-3'] })];
     const c = named('c', { running: ['0-2'], copies: [{ task: '0-0', lag: 3 }, { task: '0-1', lag: 5 }] });
