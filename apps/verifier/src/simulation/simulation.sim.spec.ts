@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { HIDING_SABOTAGES, SIMULATION_SABOTAGE_NAMES, SIMULATION_SABOTAGES, type SimulationSabotage } from './sabotages.js';
 import { FAULT_TYPES, scenarioOf, spelledScenario } from './scenario.js';
 import { simulate } from './simulate.js';
+import { HELP, simulationArguments } from './simulation-options.js';
 
 /** A slice of what `npm run simulate` runs by the thousand. */
 const FIRST_SEED = 1;
@@ -47,6 +49,30 @@ describe('a seed', () => {
   });
 });
 
+describe('what is broken on purpose', () => {
+  const soonFound = ['offsets-apart', 'outputs-apart', 'store-early', 'store-hollow', 'epoch-dropped', 'shuffle-apart', 'barrier-lost', 'purged-early'] as const;
+  it.each(soonFound)('is found: %s', async (name) => {
+    const { findings } = await firstFound(name);
+    expect(findings).not.toEqual([]);
+  });
+});
+
+describe('what is asked for', () => {
+  it('is a number of seeds, or one that is said again, and every sabotage that is known to be found', () => {
+    expect(simulationArguments(['--from', '7', '--seeds', '10000', '--workers', '2'])).toMatchObject({ from: 7, seeds: 10_000, workers: 2, isReplay: false, sabotages: [] });
+    expect(simulationArguments(['--seed', '1302', '--trace', '--workers', '2'])).toMatchObject({ from: 1302, seeds: 1, workers: 1, isReplay: true, trace: true });
+    const { sabotages } = simulationArguments(['--sabotage', 'all']);
+    expect([...sabotages, ...HIDING_SABOTAGES].sort()).toEqual([...SIMULATION_SABOTAGE_NAMES].sort());
+    expect(HELP).toContain('--seeds N');
+  });
+
+  it('is refused by name and value where it cannot be', () => {
+    for (const [args, words] of [[['--seeds', 'x'], /--seeds is x/], [['--job', 'y'], /--job is y.*alerts/], [['--sabotage', 'z'], /--sabotage is z.*no-fencing/]] as const) {
+      expect(() => simulationArguments(args)).toThrow(words);
+    }
+  });
+});
+
 describe('scenarios', () => {
   it('bring every sort of fault, and say it', () => {
     const drawn = Array.from({ length: 300 }, (_, seed) => scenarioOf(seed));
@@ -55,9 +81,9 @@ describe('scenarios', () => {
   });
 });
 
-async function firstFound(sabotage: 'outputs-apart'): Promise<Awaited<ReturnType<typeof simulate>> & { readonly seed: number }> {
-  for (let seed = 1; seed < 300; seed++) {
-    const result = await simulate(scenarioOf(seed), { sabotage });
+async function firstFound(sabotage: SimulationSabotage): Promise<Awaited<ReturnType<typeof simulate>> & { readonly seed: number }> {
+  for (let seed = 1; seed < 100; seed++) {
+    const result = await simulate(scenarioOf(seed, SIMULATION_SABOTAGES[sabotage].job), { sabotage });
     if (result.findings.length > 0) return { ...result, seed };
   }
   throw new Error(`${sabotage} was not found`);
