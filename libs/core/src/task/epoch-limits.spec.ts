@@ -21,7 +21,7 @@ describe('an epoch', () => {
     const slice = sliceOf(1, Buffer.alloc(16 * MIB));
     for (let i = 0; i < 4; i++) {
       expect(reading.isFull(0, 0)).toBe(false);
-      reading.processed(slice, 0);
+      reading.processed(slice, 0, 0);
     }
     expect(reading.isFull(0, 0)).toBe(true);
     reading.frozen(1, 10);
@@ -41,34 +41,46 @@ describe('an epoch', () => {
 });
 
 describe('a slice', () => {
-  it('grows from 64 rows to 4,096 while rows give little', () => {
+  it('grows from one row to 4,096 while rows give little and take no time', () => {
     const cheap = limits();
     const seen: number[] = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 14; i++) {
       seen.push(cheap.sliceRows);
-      cheap.processed(sliceOf(1, 'v'), 10 * i);
+      cheap.processed(sliceOf(1, 'v'), 10 * i, 0);
     }
-    expect(seen).toEqual([64, 128, 256, 512, 1_024, 2_048, 4_096, 4_096]);
+    expect(seen).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 4_096]);
   });
 
   it('shrinks to what gives an eighth of the bound on outputs, and to one row at least', () => {
     const exploding = limits();
-    exploding.processed(sliceOf(64, 'v'), 64 * MIB);
+    for (let i = 0; i < 6; i++) exploding.processed(sliceOf(1, 'v'), 0, 0);
+    exploding.processed(sliceOf(64, 'v'), 64 * MIB, 0);
     expect(exploding.sliceRows).toBe(4);
-    exploding.processed(sliceOf(4, 'v'), 128 * MIB);
+    exploding.processed(sliceOf(4, 'v'), 128 * MIB, 0);
     expect(exploding.sliceRows).toBe(1);
   });
 
   it('is short where the rows themselves are large', () => {
     const large = limits();
-    large.processed(sliceOf(2, Buffer.alloc(MIB)), 0);
+    for (let i = 0; i < 6; i++) large.processed(sliceOf(1, 'v'), 0, 0);
+    large.processed(sliceOf(2, Buffer.alloc(MIB)), 0, 0);
     expect(large.sliceRows).toBe(4);
+  });
+
+  it('takes 25 milliseconds at most, as far as the rows before it can tell, and one row at least', () => {
+    const slow = limits();
+    for (let i = 0; i < 12; i++) slow.processed(sliceOf(64, 'v'), 0, 0.01);
+    expect(slow.sliceRows).toBe(4_096);
+    slow.processed(sliceOf(64, 'v'), 0, 160);
+    expect(slow.sliceRows).toBe(10);
+    slow.processed(sliceOf(1, 'v'), 0, 90);
+    expect(slow.sliceRows).toBe(1);
   });
 
   it('of no rows changes nothing', () => {
     const before = limits();
-    before.processed(sliceOf(0, 'v'), 0);
-    expect(before.sliceRows).toBe(64);
+    before.processed(sliceOf(0, 'v'), 0, 0);
+    expect(before.sliceRows).toBe(1);
   });
 });
 

@@ -14,14 +14,17 @@ import { RecordRetries } from './record-retries.js';
  *   state     rows, and bytes: values are encoded at the freeze, so until then a change counts as much as one did in the epochs before
  *
  * A slice is a run of rows of a chunk. It is short at first, and while rows give much, so that an epoch exceeds its bounds by about
- * SLICE_SHARE of them. What nothing here can bound is what a single row gives, and rows that all at once give far more than the ones before.
+ * SLICE_SHARE of them; and while rows take long, so that a turn (task-epochs.ts) ends soon after its time is over. What nothing here can
+ * bound is what a single row gives and takes, and rows that all at once give or take far more than the ones before.
  */
 const EPOCH_OUTPUT_BYTES = 32 * 1024 * 1024;
 const EPOCH_INPUT_BYTES = 64 * 1024 * 1024;
 const EPOCH_STATE_BYTES = 64 * 1024 * 1024;
 const MOST_SLICE_ROWS = 4_096;
-const FIRST_SLICE_ROWS = 64;
+const FIRST_SLICE_ROWS = 1;
 const SLICE_SHARE = 1 / 8;
+/** Milliseconds that a slice is to take at most. */
+const SLICE_MS = 25;
 /** How much of the former mean of a state change's bytes stays when an epoch has told a smaller one. */
 const MEAN_DECAY = 0.75;
 
@@ -50,15 +53,16 @@ export class EpochLimits {
     return this.#sliceRows;
   }
 
-  /** @param outputBytes what the epoch holds after it */
-  processed({ chunk, from, to }: ChunkSlice, outputBytes: number): void {
+  /** @param outputBytes what the epoch holds after it @param tookMs monotonic milliseconds */
+  processed({ chunk, from, to }: ChunkSlice, outputBytes: number, tookMs: number): void {
     if (to === from) return;
     const bytes = bytesOfRows(chunk.records, from, to);
     this.#inputBytes += bytes;
     const perRow = Math.max(outputBytes - this.#outputBefore, bytes) / (to - from);
     this.#outputBefore = outputBytes;
     const affordable = Math.floor((EPOCH_OUTPUT_BYTES * SLICE_SHARE) / Math.max(perRow, 1));
-    this.#sliceRows = Math.max(1, Math.min(MOST_SLICE_ROWS, this.#sliceRows * 2, affordable));
+    const timely = tookMs > 0 ? Math.floor((SLICE_MS * (to - from)) / tookMs) : MOST_SLICE_ROWS;
+    this.#sliceRows = Math.max(1, Math.min(MOST_SLICE_ROWS, this.#sliceRows * 2, affordable, timely));
   }
 
   /** The epoch was frozen with so many rows of state, of so many bytes: the next one begins. */

@@ -39,8 +39,12 @@ import { TimerWake } from './timer-wake.js';
  *   One commit at a time; a frozen epoch commits as it stands, whatever became of its round.
  */
 
-/** Rows processed before other tasks and I/O get their turn. */
+/**
+ * Rows processed, and milliseconds, before other tasks and I/O get their turn. A group's session ends in seconds: a slow function must not keep
+ * the process's heartbeats, and the other tasks, for so long.
+ */
 const TURN_ROWS = 20_000;
+const TURN_MS = 100;
 /** Changes of state that an epoch may always have, however small the budget of the heap cache is. */
 const LEAST_CHANGES = 20_000;
 /** Timers fired in a turn, per operator, before records get theirs. */
@@ -282,8 +286,11 @@ export class TaskEpochs {
   #process(): void {
     const { pipeline, store, inputs } = this.parts;
     const { positions, slices } = inputs;
+    const { clock } = this.host;
+    const began = clock.monotonic();
+    let now = began;
     let rows = 0;
-    while (rows < TURN_ROWS) {
+    while (rows < TURN_ROWS && now - began < TURN_MS) {
       if (this.#isFull()) {
         this.#askForRoom();
         return;
@@ -299,14 +306,16 @@ export class TaskEpochs {
       pipeline.process(chunk, store, from, to);
       positions.advance(chunk.topic, chunk.partition, next, chunk.lastStable);
       this.#onBroadcastRead(chunk);
-      this.#limits.processed(slice, this.#running.outputBytes);
+      const after = clock.monotonic();
+      this.#limits.processed(slice, this.#running.outputBytes, after - now);
+      now = after;
       rows += count;
       this.#running.recordsIn += count;
       this.#recordsIn += count;
     }
     if (this.#turnAsked) return;
     this.#turnAsked = true;
-    this.host.clock.after(0, this.#nextTurn);
+    clock.after(0, this.#nextTurn);
   }
 
   readonly #nextTurn = (): void => {

@@ -1,11 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeEpochRecord } from '../checkpoint/epoch-record.js';
-import type { Codec } from '../codec/codec.js';
-import { bytes, float64, utf8 } from '../codec/primitives.js';
+import { float64, utf8 } from '../codec/primitives.js';
 import { WeirError } from '../errors/weir-error.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { type CheckpointId, checkpointId, offset } from '../model/brands.js';
-import { NULL, RecordColumns } from '../model/record-columns.js';
 import type { LogChunk } from '../ports/log.js';
 import { EPOCH_RECORD_KEY, STATE_CATALOGUE_KEY } from '../state/stored-key.js';
 import { topic } from '../topology/topic.js';
@@ -365,121 +363,6 @@ describe('a failure', () => {
     expect(await second.ended).toMatchObject({ type: 'failed', error: { message: 'lost' } });
   });
 });
-
-describe('a task among others', () => {
-  const dropping: JobDefinition['define'] = (streams) =>
-    streams
-      .source('in', topic('in', { key: bytes, value: bytes }))
-      .filter(() => false)
-      .sink('out', topic('out', { key: bytes, value: bytes }));
-
-  /** As many records as a turn may take, with neither key nor value. */
-  function fullTurn(from: number): LogChunk {
-    const records = new RecordColumns();
-    records.reserve(20_000);
-    records.count = 20_000;
-    records.keyStart.fill(NULL);
-    records.valueStart.fill(NULL);
-    for (let i = 0; i < records.count; i++) records.offset[i] = from + i;
-    return { topic: 'in', partition: 0, records, nextOffset: offset(from + 20_000), lastStable: offset(1e9) };
-  }
-
-  it('gives them their turn between two of its own, however often it is woken meanwhile', async () => {
-    const tasks = new LiveTasks(dropping, ONE);
-    const live = await tasks.start();
-    const turns: (() => void)[] = [];
-    tasks.clock.after = (_ms, run) => {
-      turns.push(run);
-      return () => undefined;
-    };
-    live.reader.feed(...Array.from({ length: 10 }, (_, i) => fullTurn(i * 20_000)));
-    await settle(tasks);
-    for (let woken = 0; woken < 3; woken++) {
-      live.reader.options.wake();
-      await settle(tasks);
-    }
-    expect(turns).toHaveLength(1);
-    turns.shift()!();
-    await settle(tasks);
-    expect(turns).toHaveLength(1);
-  });
-
-  it('takes no more input while its epoch is full, and commits it early', async () => {
-    const flooding: JobDefinition['define'] = (streams) =>
-      streams
-        .source('in', topic('in', { key: utf8, value: utf8 }))
-        .flatMap<string>((_, out) => {
-          out.collect('as much as an epoch holds');
-        })
-        .sink('out', topic('out', { key: utf8, value: huge }));
-    const tasks = new LiveTasks(flooding, ONE);
-    const live = await tasks.start();
-    let commit = (): void => undefined;
-    live.writer.before = (step) => (step === 'commit' ? new Promise((resolve) => (commit = resolve)) : undefined);
-    live.reader.feed(rowsAt(0, 'a'), rowsAt(1, 'b'), rowsAt(2, 'c'));
-    await settle(tasks);
-    expect([appends(live), live.reader.queue.length]).toEqual([['append out-0:1 app-0-0-changelog-0:2'], 1]);
-    commit();
-    await settle(tasks);
-    expect([appends(live).length, live.reader.queue.length]).toEqual([2, 0]);
-  });
-
-  it('commits early once the changes of its state would be as large as an epoch may be, as those of the epoch before were', async () => {
-    const keyed = { alreadyPartitioned: { partitioner: 'murmur2' } } as const;
-    const keeping: JobDefinition['define'] = (streams) =>
-      streams
-        .source('in', topic('in', { key: utf8, value: utf8 }))
-        .keyBy(utf8, (value) => value, keyed)
-        .mapWithState('keep', huge, (value) => ({ state: value, value }))
-        .sink('out', topic('out', { key: utf8, value: utf8 }));
-    const tasks = new LiveTasks(keeping, ONE);
-    const live = await tasks.start();
-    live.reader.feed(rowsAt(0, 'a'));
-    await settle(tasks);
-    expect(appends(live)).toEqual([]);
-    live.task.commitPlain();
-    await settle(tasks);
-    expect(appends(live)).toHaveLength(1);
-    live.reader.feed(rowsAt(1, 'b'), rowsAt(2, 'c'), rowsAt(3, 'd'));
-    await settle(tasks);
-    expect(appends(live)).toHaveLength(2);
-    expect([recordOf(tasks).inputs[0]!.offset, live.reader.queue.length]).toEqual([3, 0]);
-  });
-});
-
-describe('a chunk of rows that give a lot', () => {
-  it('is processed and committed in parts, and goes on where the commit left it after a crash', async () => {
-    const tasks = new LiveTasks((streams) => streams.source('in', topic('in', { key: utf8, value: utf8 })).sink('out', topic('out', { key: utf8, value: mebibytes })), ONE);
-    const live = await tasks.start();
-    live.reader.feed(rowsAt(0, ...Array.from({ length: 200 }, () => 'v')));
-    await settle(tasks);
-    const parts = appends(live).map((step) => Number(/out-0:(\d+)/.exec(step)?.[1] ?? 0));
-    expect(parts).toEqual([64, 32, 32, 32, 32]);
-    expect(recordOf(tasks).inputs[0]!.offset).toBe(192);
-  });
-});
-
-/** Takes 1 MiB for a value. */
-const mebibytes: Codec<string> = {
-  id: 'mebibytes',
-  version: 1,
-  encode: (_, out) => {
-    out.reserve(1024 * 1024);
-    out.length += 1024 * 1024;
-  },
-  decode: () => '',
-};
-
-/** Takes 32 MiB for a value, of which it writes none. */
-const huge: Codec<string> = {
-  id: 'huge',
-  version: 1,
-  encode: (_, out) => {
-    out.reserve(32 * 1024 * 1024);
-    out.length += 32 * 1024 * 1024;
-  },
-  decode: () => '',
-};
 
 describe('isRestartable', () => {
   it('is what another attempt may mend', () => {
