@@ -38,7 +38,7 @@ export const SIMULATION_SABOTAGES = {
 
 export type SimulationSabotage = keyof typeof SIMULATION_SABOTAGES;
 /**
- * Not found in hundreds of seeds: what these would break is mended by the way, for a round in which a task went down is abandoned (R4). They run
+ * Not found in a hundred seeds and more: what these would break is mended by the way, for a round in which a task went down is abandoned (R4). They run
  * by name alone. Specs of core that see them: R3 in round-rules.sim.spec.ts, and I3 in task.spec.ts.
  */
 export const HIDING_SABOTAGES: readonly SimulationSabotage[] = ['barriers-forgotten', 'control-unread'];

@@ -86,7 +86,7 @@ describe('the checks of jobs with their state in snapshots', () => {
       bound(snapshots, {
         create: async (name, content) => {
           const created = await snapshots.create(name, content);
-          clock.after(500, () => void snapshots.delete(name));
+          clock.after(200, () => void snapshots.delete(name));
           return created;
         },
       });

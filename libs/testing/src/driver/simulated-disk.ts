@@ -11,6 +11,7 @@ import {
 } from '@weir/core';
 import { type StoreAct, errors } from '../errors.js';
 import { SimulatedStore, StoreFile, type StoreOwner } from './simulated-disk-store.js';
+import { never } from '../never.js';
 
 /**
  * SimulatedDisk: the local disk of a simulated machine, as a state backend. What was applied survives a crash of the process, with its
@@ -160,7 +161,7 @@ export class DiskConnection implements StateBackendFactory {
       const left = waitMs - ((clock?.monotonic() ?? 0) - began);
       if (clock === undefined || left <= 0) throw errors.stateLocked({ act, store, waitedMs: waitMs });
       await sleep(clock, Math.min(LOCK_PAUSE_MS, left));
-      if (!this.#alive) await NEVER;
+      if (!this.#alive) await never();
     }
   }
 }
@@ -234,9 +235,6 @@ class DiskBackend implements StateBackend, StoreOwner {
 /** How long a second opener of a store waits for the first: a store closes within one turn here, but its task may still be at it. */
 const LOCK_WAIT_MS = 300;
 const LOCK_PAUSE_MS = 25;
-
-/** The rest of a dead process's life. */
-const NEVER = new Promise<never>(() => undefined);
 
 const APPLICATION_ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
 

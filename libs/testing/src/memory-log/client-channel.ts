@@ -2,6 +2,7 @@ import { sleep, type LogContext } from '@weir/core';
 import { errors } from '../errors.js';
 import type { CallFacts, FaultPlan, FaultStage } from './fault-plan.js';
 import { BUSY } from './transaction-coordinator.js';
+import { never } from '../never.js';
 
 /** What a channel needs of the cluster that it leads to. */
 export interface ChannelWires {
@@ -70,12 +71,12 @@ export class ClientChannel {
   /** Waits as long as a client does before it tries again. */
   async pause(): Promise<void> {
     await sleep(this.context.clock, this.wires.retryMs);
-    if (this.isDead) await NEVER;
+    if (this.isDead) await never();
   }
 
   /** Resolves at once, or never for a dead client. */
   async alive(): Promise<void> {
-    if (this.isDead) await NEVER;
+    if (this.isDead) await never();
   }
 
   closedError(act: string): Error {
@@ -85,12 +86,12 @@ export class ClientChannel {
   async #travel(): Promise<void> {
     const ms = this.wires.travelMs();
     if (ms > 0) await sleep(this.context.clock, ms);
-    if (this.isDead) await NEVER;
+    if (this.isDead) await never();
   }
 
   /** Lets a fault strike here. True if it loses the message. */
   async #strike(facts: CallFacts, stage: FaultStage, effect?: () => unknown): Promise<boolean> {
-    if (this.isDead) await NEVER;
+    if (this.isDead) await never();
     const action = this.wires.faults.next(`${facts.call}:${stage}`, facts);
     switch (action?.type) {
       case undefined:
@@ -112,7 +113,7 @@ export class ClientChannel {
         await sleep(this.context.clock, action.ms);
         break;
     }
-    if (this.isDead) await NEVER;
+    if (this.isDead) await never();
     return false;
   }
 }
@@ -125,6 +126,3 @@ function arrive(effect: () => unknown): void {
     void refusal;
   }
 }
-
-/** The rest of a dead client's life. */
-const NEVER = new Promise<never>(() => undefined);

@@ -2,6 +2,7 @@ import { type Clock, isSnapshotName, sleep, SNAPSHOT_NAME_RULE, type SnapshotLis
 import { errors } from '../errors.js';
 import { SeededRandom } from '../seeded-random.js';
 import { SnapshotFaults, type SnapshotPoint } from './snapshot-faults.js';
+import { never } from '../never.js';
 
 /**
  * InMemorySnapshots: a snapshot store that outlives simulated processes, as a filesystem does. `connect` gives a process its view of it,
@@ -100,7 +101,6 @@ export interface SnapshotProcess {
   readonly onKill?: () => void;
 }
 
-const NEVER = new Promise<never>(() => undefined);
 /** Bytes of a chunk that `read` gives: small, so that what lies across chunks is met. */
 const CHUNK_BYTES = 1_000;
 
@@ -127,7 +127,7 @@ export class SnapshotsConnection implements SnapshotStore {
       for await (const chunk of content) {
         chunks.push(Buffer.from(chunk));
         if (chunks.length === 1) await this.#reach('create:half', name);
-        if (!this.#alive) await NEVER;
+        if (!this.#alive) await never();
       }
     } catch (thrown) {
       this.place.drop(unfinished);
@@ -145,7 +145,7 @@ export class SnapshotsConnection implements SnapshotStore {
     if (content === undefined) throw errors.snapshotMissing({ name });
     for (let at = 0; at < content.length; at += CHUNK_BYTES) {
       yield Buffer.from(content.subarray(at, at + CHUNK_BYTES)); // D2
-      if (!this.#alive) await NEVER;
+      if (!this.#alive) await never();
     }
   }
 
@@ -168,7 +168,7 @@ export class SnapshotsConnection implements SnapshotStore {
     const { clock, onKill } = this.process;
     const delayMs = this.place.delayMs();
     if (clock !== undefined && delayMs > 0) await sleep(clock, delayMs);
-    if (!this.#alive) await NEVER;
+    if (!this.#alive) await never();
     const fault = this.place.faults.next(point, name);
     if (fault?.type === 'fail') throw fault.error;
     if (fault?.type === 'run') fault.run();
@@ -176,7 +176,7 @@ export class SnapshotsConnection implements SnapshotStore {
       this.kill();
       onKill?.();
     }
-    if (!this.#alive) await NEVER;
+    if (!this.#alive) await never();
   }
 }
 
