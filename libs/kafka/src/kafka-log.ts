@@ -101,6 +101,11 @@ class KafkaLog implements Log {
     await this.#deletions.before(partitions);
   }
 
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    this.#checkOpen('deleteTopics');
+    await this.#topics.delete(topics);
+  }
+
   openReader(options: ReaderOptions): LogReader {
     this.#checkOpen('openReader');
     const reader = new KafkaReader(options, this.#fetcher, this.clock, (closed) => this.#readers.delete(closed));

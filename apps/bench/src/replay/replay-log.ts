@@ -89,6 +89,10 @@ export class ReplayLog implements Log {
     return Promise.resolve();
   }
 
+  deleteTopics(): Promise<void> {
+    return Promise.resolve();
+  }
+
   openReader({ wake }: ReaderOptions): LogReader {
     this.#wakes.add(wake);
     return new ReplayReader(this.replay, this.#control, wake, () => this.#wakes.delete(wake));

@@ -18,6 +18,7 @@ export function withControl(fake: Log, applicationId: string, clock: ManualClock
     endPositions: (partitions) => (partitions.some(({ topic }) => topic === name) ? control : fake).endPositions(partitions),
     epochEnd: (partition, epoch) => fake.epochEnd(partition, epoch),
     deleteRecordsBefore: (partitions) => fake.deleteRecordsBefore(partitions),
+    deleteTopics: (topics) => fake.deleteTopics(topics),
     openReader: (options) => new LateReader(options, (topic) => (topic === name ? control : fake)),
     openWriter: (options) => (options.transactionalId === coordinatorId(applicationId) ? control : fake).openWriter(options),
     openAppender: () => control.openAppender(),

@@ -50,6 +50,14 @@ export interface Log {
    */
   deleteRecordsBefore(partitions: readonly PartitionOffset[]): Promise<void>;
 
+  /**
+   * Deletes topics with all that they hold; what does not exist is passed over. Once it resolves, `describeTopic` knows none of them. An open
+   * reader goes on waiting for its topic, and gets nothing of one that is created under that name later. An open transaction keeps its
+   * other partitions.
+   * @throws WeirError `invalid` if the log refuses to; `retry` if it cannot be reached: any of them may be gone
+   */
+  deleteTopics(topics: readonly string[]): Promise<void>;
+
   openReader(options: ReaderOptions): LogReader;
 
   /**

@@ -56,6 +56,10 @@ export class FakeLog implements Log {
     this.deleted.push(...partitions);
   }
 
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.topics.delete(topic);
+  }
+
   async describeTopic(topic: string): Promise<TopicDescription | undefined> {
     this.#failIfAsked('describeTopic');
     return this.topics.get(topic);

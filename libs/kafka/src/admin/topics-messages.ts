@@ -3,7 +3,7 @@ import { ProtocolReader } from '../wire/protocol-reader.js';
 import { ProtocolWriter } from '../wire/protocol-writer.js';
 import { APIS } from '../wire/wire.js';
 
-/** Bodies of CreateTopics v4 and DescribeConfigs v2. */
+/** Bodies of CreateTopics v4, DeleteTopics v3 and DescribeConfigs v2. */
 
 /** Lets the broker decide, by its default.replication.factor. */
 const DEFAULT_REPLICATION = -1;
@@ -27,6 +27,18 @@ export function decodeCreateTopics(answer: Buffer): readonly CreatedTopic[] {
   const from = new ProtocolReader(APIS.createTopics, answer);
   from.int32(); // throttle time
   return from.array(() => ({ topic: from.string(), error: from.int16(), detail: from.nullableString() ?? '' }));
+}
+
+export function encodeDeleteTopics(topics: readonly string[], timeoutMs: number): readonly Buffer[] {
+  const out = new ProtocolWriter(APIS.deleteTopics.flexible);
+  out.array(topics, (topic) => out.string(topic));
+  return out.int32(timeoutMs).finish();
+}
+
+export function decodeDeleteTopics(answer: Buffer): readonly { readonly topic: string; readonly error: number }[] {
+  const from = new ProtocolReader(APIS.deleteTopics, answer);
+  from.int32(); // throttle time
+  return from.array(() => ({ topic: from.string(), error: from.int16() }));
 }
 
 const TOPIC_RESOURCE = 2;

@@ -4,13 +4,14 @@ import type { Attempt, Cluster } from '../wire/cluster.js';
 import { CODE, codeName, isPassing, isRefused, isStaleLeader } from '../wire/error-codes.js';
 import { ANY_NODE, APIS } from '../wire/wire.js';
 import type { TopicMetadata } from '../wire/metadata-messages.js';
-import { decodeCreateTopics, decodeDescribeTopicConfig, encodeCreateTopics, encodeDescribeTopicConfig } from './topics-messages.js';
+import { decodeCreateTopics, decodeDeleteTopics, decodeDescribeTopicConfig, encodeCreateTopics, encodeDeleteTopics, encodeDescribeTopicConfig } from './topics-messages.js';
 
 /** Kafka's default of `delete.retention.ms`, for clusters that do not let this client read it: a day. */
 const DEFAULT_DELETE_RETENTION_MS = 86_400_000;
 const CREATE_TIMEOUT_MS = 30_000;
+const DELETE_TIMEOUT_MS = 30_000;
 
-/** Topics: makes and describes them. */
+/** Topics: makes, deletes and describes them. */
 export class Topics {
   constructor(
     private readonly cluster: Cluster,
@@ -52,6 +53,25 @@ export class Topics {
       if (error === CODE.NONE || error === CODE.TOPIC_ALREADY_EXISTS || isPassing(error)) continue;
       throw errors.callRefused({ act: 'Creation', object: `topic ${topic}`, answer: codeName(error), detail });
     }
+  }
+
+  /** See Log.deleteTopics. A request may be repeated: what is gone is looked for, and passed over. */
+  async delete(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    await this.cluster.retrying('Deletion', `topics ${names.join(', ')}`, this.withinMs, () => this.#deleteOnce(names));
+  }
+
+  async #deleteOnce(names: readonly string[]): Promise<Attempt<true>> {
+    const metadata = await this.cluster.metadata(names);
+    const gone = new Set(metadata.filter(({ error }) => error === CODE.UNKNOWN_TOPIC_OR_PARTITION).map(({ topic }) => topic));
+    const left = names.filter((name) => !gone.has(name));
+    if (left.length === 0) return { done: true };
+    const answer = await this.cluster.wire.send(ANY_NODE, 'control', APIS.deleteTopics, encodeDeleteTopics(left, DELETE_TIMEOUT_MS));
+    for (const { topic, error } of decodeDeleteTopics(answer)) {
+      if (error === CODE.NONE || error === CODE.UNKNOWN_TOPIC_OR_PARTITION || isPassing(error)) continue;
+      throw errors.callRefused({ act: 'Deletion', object: `topic ${topic}`, answer: codeName(error), detail: '' });
+    }
+    return { again: `topic ${left[0]!} was just deleted` };
   }
 
   /** See Log.describeTopic. */

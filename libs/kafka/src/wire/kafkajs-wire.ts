@@ -79,7 +79,7 @@ const INT32 = 4;
  */
 const BRIEF_ANSWER_MS = 10_000;
 /** Calls that carry records, or whose answer waits for other brokers: they may take as long as the options say. */
-const LONG_CALLS = new Set<number>([APIS.produce, APIS.fetch, APIS.createTopics, APIS.deleteRecords].map(({ key }) => key));
+const LONG_CALLS = new Set<number>([APIS.produce, APIS.fetch, APIS.createTopics, APIS.deleteTopics, APIS.deleteRecords].map(({ key }) => key));
 const answerWithinMs = ({ key }: Api, requestTimeoutMs: number): number => (LONG_CALLS.has(key) ? requestTimeoutMs : Math.min(requestTimeoutMs, BRIEF_ANSWER_MS));
 const SASL_HANDSHAKE = 17;
 const SASL_AUTHENTICATE = 36;

@@ -67,6 +67,7 @@ export const APIS = {
   syncGroup: api('SyncGroup', 14, 5, true),
   apiVersions: api('ApiVersions', 18, 0, false),
   createTopics: api('CreateTopics', 19, 4, false),
+  deleteTopics: api('DeleteTopics', 20, 3, false),
   deleteRecords: api('DeleteRecords', 21, 2, true),
   initProducerId: api('InitProducerId', 22, 4, true),
   offsetForLeaderEpoch: api('OffsetForLeaderEpoch', 23, 3, false),

@@ -251,6 +251,7 @@ async function refusesAfterClose(fixture: LogFixture): Promise<void> {
   await rejection(log.describeTopic(topic));
   await rejection(log.endPositions([{ topic, partition: 0 }]));
   await rejection(log.deleteRecordsBefore([{ topic, partition: 0, offset: offset(1) }]));
+  await rejection(log.deleteTopics([topic]));
   await rejection(fixture.writer(log));
   expect(await firstUse(writer, topic)).toBeDefined();
   await log.close();

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { RECORD_TOO_LARGE, type RecordTooLarge } from '@weir/core';
-import { commitRows, endsOf, rejection, rows, type LogFixture } from './log-harness.js';
+import { append, commitRows, endsOf, rejection, rows, type LogFixture } from './log-harness.js';
 import type { ConformanceTest } from './log.js';
 
 /** Brokers. */
@@ -13,6 +13,9 @@ export const topicTests: readonly ConformanceTest[] = [
   ['creates topics once, however often and by however many clients it is asked', ensureIsIdempotent],
   ['refuses a topic that exists with another number of partitions', refusesOtherCount],
   ['creates topics with as many replicas as they are to have, and refuses more than there are brokers', replicas],
+  ['deletes topics with all that they hold, and leaves the others alone; one that does not exist is passed over', deletesTopics],
+  ['creates a deleted topic anew as another one, of which a reader of the former sees nothing', createsAnew],
+  ['commits what a transaction holds in other topics although one was deleted', deletesBesideTransaction],
   ['gives the ends of partitions in the order asked for, 0 and 0 for an empty one', ends],
   ['L7: refuses a record that is larger than its topic takes, by its place and size, and sends nothing of the append', refusesTooLarge],
   ['takes records up to the size that its topic was given, in transactions of many', takesLarge],
@@ -75,6 +78,60 @@ async function replicas(fixture: LogFixture): Promise<void> {
   expect(String(refusal)).toContain(impossible);
   expect(String(refusal)).toContain(String(MORE_THAN_ANY_CLUSTER));
   expect(await log.describeTopic(impossible)).toBeUndefined();
+}
+
+async function deletesTopics(fixture: LogFixture): Promise<void> {
+  const [log, other] = [await fixture.client(), await fixture.client()];
+  const [one, two, kept] = [await fixture.topic(log, 2), await fixture.topic(log, 1, { 'cleanup.policy': 'compact' }), await fixture.topic(log)];
+  const writer = await fixture.writer(log);
+  for (const topic of [one, kept]) await commitRows(writer, topic, rows('a'));
+  await other.deleteTopics([one, fixture.harness.uniqueName('never-created'), two]);
+  for (const topic of [one, two]) expect(await other.describeTopic(topic)).toBeUndefined();
+  await other.deleteTopics([one, two]);
+  await other.deleteTopics([]);
+  const reading = fixture.reading(log);
+  reading.assign(kept);
+  await reading.toEnd(kept);
+  expect(reading.values(kept)).toEqual(['a']);
+}
+
+async function createsAnew(fixture: LogFixture): Promise<void> {
+  const [log, other] = [await fixture.client(), await fixture.client()];
+  const topic = await fixture.topic(log);
+  const before = await log.describeTopic(topic);
+  await commitRows(await fixture.writer(log), topic, rows('of the former'));
+  const reading = fixture.reading(log);
+  reading.assign(topic);
+  await reading.toEnd(topic);
+  await log.deleteTopics([topic]);
+  await other.ensureTopics([{ topic, partitions: 1, config: {} }]);
+  const after = await other.describeTopic(topic);
+  expect(after!.topicId).not.toBe(before!.topicId);
+  await commitRows(await fixture.writer(other), topic, rows('1', '2', '3', '4', '5', '6'));
+  expect(await reading.failure()).toMatchObject({ name: 'WeirError' });
+  expect(reading.values(topic)).toEqual(['of the former']);
+  const fresh = fixture.reading(other);
+  fresh.assign(topic);
+  await fresh.toEnd(topic);
+  expect(fresh.values(topic)).toEqual(['1', '2', '3', '4', '5', '6']);
+}
+
+async function deletesBesideTransaction(fixture: LogFixture): Promise<void> {
+  const [log, other] = [await fixture.client(), await fixture.client()];
+  const [gone, kept] = [await fixture.topic(log), await fixture.topic(log)];
+  const id = fixture.harness.uniqueName('writer');
+  const writer = await fixture.writer(log, id);
+  const transaction = writer.begin();
+  for (const topic of [gone, kept]) await append(transaction, topic, rows('a'));
+  await other.deleteTopics([gone]);
+  await transaction.commit();
+  const reading = fixture.reading(other);
+  reading.assign(kept);
+  await reading.toEnd(kept);
+  expect(reading.values(kept)).toEqual(['a']);
+  await commitRows(await fixture.writer(other, id), kept, rows('b'));
+  await reading.toEnd(kept);
+  expect(reading.values(kept)).toEqual(['a', 'b']);
 }
 
 async function ends(fixture: LogFixture): Promise<void> {

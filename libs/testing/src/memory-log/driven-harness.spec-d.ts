@@ -67,6 +67,7 @@ function driven(log: Log, clock: ManualClock): Log {
     endPositions: (partitions) => drive(log.endPositions(partitions)),
     epochEnd: (partition, leaderEpoch) => drive(log.epochEnd(partition, leaderEpoch)),
     deleteRecordsBefore: (partitions) => drive(log.deleteRecordsBefore(partitions)),
+    deleteTopics: (topics) => drive(log.deleteTopics(topics)),
     openReader: (options) => log.openReader(options),
     joinGroup: (options) => member(log.joinGroup(options)),
     openAppender: async () => appender(await drive(log.openAppender())),

@@ -9,6 +9,7 @@ export const LOG_CALLS = [
   'endPositions',
   'epochEnd',
   'deleteRecords',
+  'deleteTopics',
   'fetch',
   'openWriter',
   'openAppender',

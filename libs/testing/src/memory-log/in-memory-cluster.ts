@@ -197,6 +197,7 @@ export class InMemoryCluster {
     return {
       groups: this.#memberships,
       createTopic: (spec) => topics.create(spec),
+      deleteTopic: (topic) => topics.delete(topic),
       describe: (topic) => topics.describe(topic),
       find: (topic, partition) => topics.find(topic, partition),
       log: (act, topic, partition) => topics.log(act, topic, partition),

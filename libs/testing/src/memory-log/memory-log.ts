@@ -31,6 +31,7 @@ import type { BUSY, ProducerIdentity } from './transaction-coordinator.js';
 export interface LogBroker extends ReaderBroker, WriterBroker {
   readonly groups: GroupCoordinator;
   createTopic(spec: TopicSpec): void;
+  deleteTopic(topic: string): void;
   describe(topic: string): TopicDescription | undefined;
   log(act: string, topic: string, partition: number): PartitionLog;
   topicLimits(topic: string): ReturnType<WriterBroker['topicLimits']> & { readonly deletable: boolean };
@@ -84,6 +85,12 @@ export class InMemoryLog implements Log {
         if (before > log.highWatermark) throw errors.deletionOutOfRange({ topic, partition, offset: before, end: log.highWatermark });
         log.deleteBefore(before);
       }
+    });
+  }
+
+  deleteTopics(topics: readonly string[]): Promise<void> {
+    return this.#call('deleteTopics', topics.map((topic) => ({ topic, partition: 0 })), () => {
+      for (const topic of topics) if (this.broker.describe(topic) !== undefined) this.broker.deleteTopic(topic);
     });
   }
 
