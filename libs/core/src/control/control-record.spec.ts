@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkpointId, offset } from '../model/brands.js';
+import { checkpointId, incarnation, offset } from '../model/brands.js';
 import { RecordWriter } from '../model/record-columns.js';
 import { type CommandRecord, type ControlRecord, decodeControlRecord, type DesiredRecord, type RoundRecord, type TaskReport, writeCommand, writeDesired, writeReport, writeRound } from './control-record.js';
 
@@ -12,6 +12,7 @@ const acknowledged: TaskReport = { ...report, figures: { bytes: 10, stateChanges
 
 const cancelled: DesiredRecord = { version: 1, state: 'cancelled', command: 'c1', at: 4 };
 const stopped: DesiredRecord = { version: 1, state: 'stopped', command: 'c2', at: 4, savepoint: 'file:///s/1' };
+const deleting: DesiredRecord = { ...cancelled, incarnation: incarnation(1), deletes: { topics: ['app-0-0-changelog'], transactionalIds: ['app-0-0'] } };
 const command: CommandRecord = { version: 1, id: 'c1', command: 'cancel', replica: 'r1', at: 3 };
 
 function written(write: (out: RecordWriter) => void): { readonly key: Buffer; readonly value: Buffer } {
@@ -28,6 +29,7 @@ describe('a control record', () => {
     ['the end of a round', (out: RecordWriter) => writeRound(out, ended), { type: 'round', round: ended }],
     ['a desired state', (out: RecordWriter) => writeDesired(out, cancelled), { type: 'desired', desired: cancelled }],
     ['that of a stop', (out: RecordWriter) => writeDesired(out, stopped), { type: 'desired', desired: stopped }],
+    ['that of a cancellation that deletes the state', (out: RecordWriter) => writeDesired(out, deleting), { type: 'desired', desired: deleting }],
     ['a command', (out: RecordWriter) => writeCommand(out, command), { type: 'command', command }],
     ['a report', (out: RecordWriter) => writeReport(out, report), { type: 'report', report }],
     ['the end of a round that is not tolerated', (out: RecordWriter) => writeRound(out, notTolerated), { type: 'round', round: notTolerated }],
@@ -52,6 +54,9 @@ describe('a control record', () => {
     );
     const desired = written((out) => writeDesired(out, cancelled));
     expect([desired.key.toString(), desired.value.toString()]).toEqual(['desired', '{"version":1,"state":"cancelled","command":"c1","at":4}']);
+    expect(written((out) => writeDesired(out, deleting)).value.toString()).toEqual(
+      '{"version":1,"state":"cancelled","command":"c1","at":4,"incarnation":1,"deletes":{"topics":["app-0-0-changelog"],"transactionalIds":["app-0-0"]}}',
+    );
     const asked = written((out) => writeCommand(out, command));
     expect([asked.key.toString(), asked.value.toString()]).toEqual(['command', '{"version":1,"id":"c1","command":"cancel","replica":"r1","at":3}']);
     expect([told.key.toString(), told.value.toString()]).toEqual(['task/0-3', '{"version":1,"task":"0-3","replica":"r1","status":"RUNNING","barrier":6,"at":3}']);
@@ -74,6 +79,9 @@ describe('a control record', () => {
     ['tasks to restart that are none', 'round', '{"version":1,"type":"ended","id":1,"outcome":"timed-out","durationMs":1,"restart":[1]}', 'it is no round'],
     ['figures that are none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1}}', 'it is no report of that task'],
     ['a desired state that there is not', 'desired', '{"version":1,"state":"paused","command":"c"}', 'it is no desired state'],
+    ['an incarnation that is none', 'desired', '{"version":1,"state":"running","command":"c","incarnation":-1}', 'it is no desired state'],
+    ['topics to delete that are none', 'desired', '{"version":1,"state":"cancelled","command":"c","deletes":{"topics":[1],"transactionalIds":[]}}', 'it is no desired state'],
+    ['a deletion without its ids', 'desired', '{"version":1,"state":"cancelled","command":"c","deletes":{"topics":[]}}', 'it is no desired state'],
     ['a command that there is not', 'command', '{"version":1,"id":"c","command":"pause"}', 'it is no command'],
     ['a size of state that is none', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"RUNNING","barrier":0,"figures":{"bytes":1,"stateChanges":1,"durationMs":1,"alignmentMs":1,"stateBytes":-1}}', 'it is no report of that task'],
     ['an unknown status', 'task/0-1', '{"version":1,"task":"0-1","replica":"r","status":"FINE","barrier":0}', 'it is no report of that task'],

@@ -1,6 +1,6 @@
 import { errors } from '../errors/errors.js';
 import type { CommitFigures } from '../model/commit-figures.js';
-import type { CheckpointId } from '../model/brands.js';
+import type { CheckpointId, Incarnation } from '../model/brands.js';
 import type { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 
@@ -15,7 +15,8 @@ import type { PartitionOffset } from '../model/topic-partition.js';
  *
  * A command means nothing by itself: the coordinator carries out the newest one, once, and `desired` names it. *
  * Values are JSON in UTF-8, each with its version. Keys and fields that this version does not know are passed over: a newer one may write
- * more. Added to version 1 since: `failures`, `restart`, `figures` and its `stateBytes`, which may be left out; the keys `desired` and `command`.
+ * more. Added to version 1 since: `failures`, `restart`, `figures` and its `stateBytes`, which may be left out; the keys `desired` and `command`;
+ * of `desired` the fields `incarnation` and `deletes`.
  * Offsets are numbers, exact below 2^53; times are wall-clock milliseconds, for people only.
  */
 export const CONTROL_VERSION = 1;
@@ -83,6 +84,17 @@ export interface DesiredRecord {
   readonly at: number;
   /** Where it was stopped with; left out where there is none. */
   readonly savepoint?: string;
+  /** In which life the job runs, or will run again. Left out in the first, which is 0. */
+  readonly incarnation?: Incarnation;
+  /** What of the former life is still to be deleted (job/state-deletion.ts). Left out where nothing is. */
+  readonly deletes?: DeletedState;
+}
+
+/** What a life of the job has in the log. */
+export interface DeletedState {
+  readonly topics: readonly string[];
+  /** By which its tasks commit. */
+  readonly transactionalIds: readonly string[];
 }
 
 export const COMMANDS = ['start', 'cancel'] as const;
@@ -178,8 +190,15 @@ function isPartitionOffset(value: unknown): boolean {
 }
 
 function isDesired(value: object): value is DesiredRecord {
-  const { state, command, savepoint } = value as { [K in keyof DesiredRecord]?: unknown };
+  const { state, command, savepoint, incarnation, deletes } = value as { [K in keyof DesiredRecord]?: unknown };
+  if ((incarnation !== undefined && !isCount(incarnation)) || (deletes !== undefined && !isDeleted(deletes))) return false;
   return DESIRED_STATES.includes(state as DesiredState) && typeof command === 'string' && (savepoint === undefined || typeof savepoint === 'string');
+}
+
+function isDeleted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { topics, transactionalIds } = value as { [K in keyof DeletedState]?: unknown };
+  return topics !== undefined && isNames(topics) && transactionalIds !== undefined && isNames(transactionalIds);
 }
 
 function isCommand(value: object): value is CommandRecord {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkpointId } from '../model/brands.js';
+import { checkpointId, incarnation } from '../model/brands.js';
 import type { ControlRecord, TaskReport } from './control-record.js';
 import { ControlView } from './control-view.js';
 
@@ -43,6 +43,13 @@ describe('the view of the control topic', () => {
     expect(view.shouldRun).toBe(true);
     const said = (['cancelled', 'running', 'stopped'] as const).map((state) => view.take(desired(state, 'c')) && view.shouldRun);
     expect(said).toEqual([false, true, false]);
+  });
+
+  it('says in which life the job is: the first, unless something else was recorded', () => {
+    const view = new ControlView();
+    expect(view.incarnation).toBe(0);
+    view.take({ type: 'desired', desired: { version: 1, state: 'running', command: 'c', at: 0, incarnation: incarnation(2) } });
+    expect(view.incarnation).toBe(2);
   });
 
   it('has a command pending until the desired state names it, and of several the newest', () => {

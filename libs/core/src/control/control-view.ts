@@ -1,3 +1,4 @@
+import { type Incarnation, incarnation } from '../model/brands.js';
 import type { CommandRecord, ControlRecord, DesiredRecord, RoundRecord, TaskReport } from './control-record.js';
 
 /**
@@ -24,6 +25,11 @@ export class ControlView {
   /** Whether the job is to run: as long as nothing else was recorded (I8). */
   get shouldRun(): boolean {
     return this.#desired === undefined || this.#desired.state === 'running';
+  }
+
+  /** The life of the job that runs, or will run again. */
+  get incarnation(): Incarnation {
+    return this.#desired?.incarnation ?? incarnation(0);
   }
 
   get desired(): DesiredRecord | undefined {

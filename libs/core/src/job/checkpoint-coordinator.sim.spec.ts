@@ -62,6 +62,8 @@ class Rig {
       owners: () => new Map(['0-0', '0-1'].map((task) => [task, 'r1'])),
       broadcastEnds: undefined,
       mayClaim: () => Promise.resolve(),
+      deletedOnCancel: undefined,
+      onNotice: () => undefined,
       onFailure: (error) => rig.failures.push(error),
       ...options,
     });

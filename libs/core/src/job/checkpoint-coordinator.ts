@@ -1,13 +1,14 @@
 import { failuresAfter, nextStep, type RoundStep, type TaskFacts } from '../checkpoint/round.js';
-import { type CommandRecord, CONTROL_VERSION, type RoundOutcome, type RoundRecord, writeDesired, writeRound } from '../control/control-record.js';
+import { type CommandRecord, CONTROL_VERSION, type DeletedState, type DesiredRecord, type RoundOutcome, type RoundRecord, writeDesired, writeRound } from '../control/control-record.js';
 import type { ControlTopic } from '../control/control-topic.js';
 import { isWeirError } from '../errors/weir-error.js';
-import { type CheckpointId, checkpointId } from '../model/brands.js';
+import { type CheckpointId, checkpointId, type Incarnation, incarnation } from '../model/brands.js';
 import { RecordWriter } from '../model/record-columns.js';
 import type { PartitionOffset } from '../model/topic-partition.js';
 import { type Clock, sleep } from '../ports/clock.js';
 import type { Log, LogWriter } from '../ports/log.js';
 import { Signal } from '../model/signal.js';
+import { deleteState } from './state-deletion.js';
 
 /**
  * The coordinator of a job: the one replica that writes rounds into the control topic. It decides by checkpoint/round.ts, from what the
@@ -24,7 +25,8 @@ import { Signal } from '../model/signal.js';
  *   C2. After the claim it reads the control topic to its end before it acts: no predecessor can add anything behind that.
  *   C3. One step at a time: what it wrote is in its view before it decides again (I5).
  *   C4. A command is carried out before anything else, and once: the record of the desired state names it (I8). A successor carries out what
- *       is pending; of several the newest. Of a job that is not to run no round is triggered, and an open one is abandoned.
+ *       is pending; of several the newest. Of a job that is not to run no round is triggered, and an open one is abandoned. Only the
+ *       deletion of the state that a cancellation asks for goes before, and is ended by whoever coordinates then (state-deletion.ts).
  */
 export interface CoordinatorHost {
   readonly clock: Clock;
@@ -46,6 +48,9 @@ export interface CoordinatorHost {
   readonly broadcastEnds: (() => Promise<readonly PartitionOffset[]>) | undefined;
   /** Resolves once it is certain that this replica is to coordinate, now: a zombie must not fence its successor. */
   mayClaim(): Promise<void>;
+  /** What a life of the job has in the log, to be deleted when it is cancelled; undefined if that is retained. */
+  readonly deletedOnCancel: ((life: Incarnation) => DeletedState) | undefined;
+  onNotice(message: string): void;
   /** Something that no waiting mends. */
   onFailure(error: Error): void;
 }
@@ -118,7 +123,11 @@ export class CheckpointCoordinator {
 
   async #act(writer: LogWriter): Promise<void> {
     while (this.#leads && !this.#closed) {
-      const command = this.host.control.view.pendingCommand;
+      const { desired, pendingCommand: command } = this.host.control.view;
+      if (desired?.deletes !== undefined) {
+        await this.#delete(writer, desired, desired.deletes);
+        continue;
+      }
       if (command !== undefined) {
         await this.#carryOut(writer, command);
         continue;
@@ -175,8 +184,28 @@ export class CheckpointCoordinator {
 
   /** C4. The tasks end or start as their replicas read it. */
   async #carryOut(writer: LogWriter, { id, command }: CommandRecord): Promise<void> {
+    const { control, deletedOnCancel, clock } = this.host;
+    const { incarnation: life } = control.view;
+    const deletes = command === 'cancel' ? deletedOnCancel?.(life) : undefined;
     const state = command === 'start' ? 'running' : 'cancelled';
-    await this.#append(writer, (out) => writeDesired(out, { version: CONTROL_VERSION, state, command: id, at: this.host.clock.wall() }));
+    const record = { version: CONTROL_VERSION, state, command: id, at: clock.wall(), ...inLife(deletes === undefined ? life : incarnation(life + 1)) } as const;
+    await this.#append(writer, (out) => writeDesired(out, deletes === undefined ? record : { ...record, deletes }));
+  }
+
+  /** Of state-deletion.ts, steps 2 to 5. */
+  async #delete(writer: LogWriter, desired: DesiredRecord, deletes: DeletedState): Promise<void> {
+    const { control, clock } = this.host;
+    const isDone = await deleteState(deletes, {
+      ...this.host,
+      areTasksUp: () => this.#tasks().some(({ isUp }) => isUp),
+      wait: (until) => this.#wait(until),
+      mayClaim: () => this.host.mayClaim(),
+      goesOn: () => this.#leads && !this.#closed && control.view.desired === desired,
+      onNotice: (message) => this.host.onNotice(message),
+    });
+    if (!isDone) return;
+    const { deletes: _, ...rest } = desired;
+    await this.#append(writer, (out) => writeDesired(out, { ...rest, at: clock.wall() })); // 5.
   }
 
   /** Rounds in a row that have timed out, by the newest round. */
@@ -223,3 +252,6 @@ export class CheckpointCoordinator {
 
 /** Left out of the record where there are none. */
 const counted = (failures: number): { readonly failures?: number } => (failures === 0 ? {} : { failures });
+
+/** Left out of the record in the first life. */
+const inLife = (life: Incarnation): { readonly incarnation?: Incarnation } => (life === 0 ? {} : { incarnation: life });

@@ -19,7 +19,7 @@ describe('settings that are left out', () => {
       applicationId: 'app',
       parallelism: undefined,
       maxParallelism: 128,
-      checkpointing: { enabled: true, interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, tolerableFailedCheckpoints: 0, transactionTimeout: 60_000 },
+      checkpointing: { enabled: true, interval: 500, mode: 'EXACTLY_ONCE', timeout: 600_000, minPause: 0, tolerableFailedCheckpoints: 0, externalizedCheckpointRetention: 'RETAIN_ON_CANCELLATION', transactionTimeout: 60_000 },
       restartStrategy: {
         type: 'exponential-delay',
         initialBackoff: 1_000,
@@ -40,7 +40,7 @@ describe('settings that are left out', () => {
   it('have them also where they are undefined, in every group', () => {
     const all = { parallelism: undefined, maxParallelism: undefined, checkpointing: undefined, restartStrategy: undefined, state: undefined, internalTopics: undefined, badRecords: undefined, group: undefined, replicationFactor: undefined };
     expect(compile(all)).toEqual(compileSettings({ applicationId: 'app' }));
-    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined, cacheBytes: undefined }, internalTopics: { maxMessageBytes: undefined }, group: { instanceId: undefined, sessionTimeout: undefined, heartbeatInterval: undefined, rebalanceTimeout: undefined, handoverTimeout: undefined, standbys: undefined } };
+    const inner = { checkpointing: { enabled: undefined, interval: undefined, mode: undefined, timeout: undefined, minPause: undefined, tolerableFailedCheckpoints: undefined, externalizedCheckpointRetention: undefined, maxConcurrentCheckpoints: undefined, transactionTimeout: undefined }, state: { cacheEntries: undefined, cacheBytes: undefined }, internalTopics: { maxMessageBytes: undefined }, group: { instanceId: undefined, sessionTimeout: undefined, heartbeatInterval: undefined, rebalanceTimeout: undefined, handoverTimeout: undefined, standbys: undefined } };
     expect(compile(inner)).toEqual(compileSettings({ applicationId: 'app' }));
   });
 
@@ -131,6 +131,11 @@ describe('a number', () => {
 
 describe('checkpointing', () => {
   it('is on unless it is switched off, by false alone', () => {
+    const retention = (value: unknown): unknown => compile({ checkpointing: { externalizedCheckpointRetention: value } }).checkpointing.externalizedCheckpointRetention;
+    expect(retention('DELETE_ON_CANCELLATION')).toBe('DELETE_ON_CANCELLATION');
+    for (const value of ['NO_EXTERNALIZED_CHECKPOINTS', 'delete', true, null]) {
+      expect(thrownBy(() => retention(value)).message).toMatch(/checkpointing\.externalizedCheckpointRetention.*RETAIN_ON_CANCELLATION.*DELETE_ON_CANCELLATION/);
+    }
     expect(compile({ checkpointing: { enabled: false } }).checkpointing.enabled).toBe(false);
     for (const value of [0, 'false', null]) expect(thrownBy(() => compile({ checkpointing: { enabled: value } })).message).toContain('allowed: true or false.');
   });

@@ -1,7 +1,7 @@
 import { errors } from '../errors/errors.js';
 import { BAD_RECORD_POLICIES, type BadRecordPolicy, isBadRecordPolicy } from '../topology/bad-records.js';
 import { MAX_KEY_GROUPS } from '../model/key-group.js';
-import { CHECKPOINTING_MODES, type CheckpointingMode, type GroupSettings, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
+import { CHECKPOINT_RETENTIONS, CHECKPOINTING_MODES, type CheckpointingMode, type CheckpointRetention, type GroupSettings, type JobSettings, RESTART_STRATEGIES, type RestartStrategySettings } from './settings.js';
 
 /** JobSettings, complete, checked and frozen: what everything behind the edge reads. Times in milliseconds. */
 export interface CompiledSettings {
@@ -16,6 +16,7 @@ export interface CompiledSettings {
     readonly timeout: number;
     readonly minPause: number;
     readonly tolerableFailedCheckpoints: number;
+    readonly externalizedCheckpointRetention: CheckpointRetention;
     readonly transactionTimeout: number;
   };
   readonly restartStrategy: CompiledRestartStrategy;
@@ -117,9 +118,12 @@ function compileGroup(given: GroupSettings): CompiledGroup {
 }
 
 function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>): CompiledSettings['checkpointing'] {
-  refuseUnknown('checkpointing.', given, ['enabled', 'interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'maxConcurrentCheckpoints', 'transactionTimeout']);
+  refuseUnknown('checkpointing.', given, [
+    'enabled', 'interval', 'mode', 'timeout', 'minPause', 'tolerableFailedCheckpoints', 'externalizedCheckpointRetention', 'maxConcurrentCheckpoints', 'transactionTimeout',
+  ]);
   refuseConcurrent(given.maxConcurrentCheckpoints);
   const mode = oneOf('checkpointing.mode', given.mode === undefined ? 'EXACTLY_ONCE' : given.mode, CHECKPOINTING_MODES);
+  const retention = given.externalizedCheckpointRetention === undefined ? 'RETAIN_ON_CANCELLATION' : given.externalizedCheckpointRetention;
   return {
     enabled: flag('checkpointing.enabled', given.enabled, true),
     interval: whole('checkpointing.interval', given.interval, 500, 10, 600_000),
@@ -127,6 +131,7 @@ function compileCheckpointing(given: NonNullable<JobSettings['checkpointing']>):
     timeout: whole('checkpointing.timeout', given.timeout, 600_000, 10, DAY),
     minPause: whole('checkpointing.minPause', given.minPause, 0, 0, DAY),
     tolerableFailedCheckpoints: whole('checkpointing.tolerableFailedCheckpoints', given.tolerableFailedCheckpoints, 0, 0, MAX_INT),
+    externalizedCheckpointRetention: oneOf('checkpointing.externalizedCheckpointRetention', retention, CHECKPOINT_RETENTIONS),
     transactionTimeout: whole('checkpointing.transactionTimeout', given.transactionTimeout, 60_000, 1_000, 900_000),
   };
 }

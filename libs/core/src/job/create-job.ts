@@ -1,6 +1,6 @@
 import type { EndedRound } from '../control/control-record.js';
 import { errors } from '../errors/errors.js';
-import { incarnation } from '../model/brands.js';
+import type { Incarnation } from '../model/brands.js';
 import type { Cancel } from '../ports/clock.js';
 import type { Log, TopicDescription } from '../ports/log.js';
 import type { TakenInstance } from '../ports/instance-ids.js';
@@ -19,14 +19,15 @@ import { cutGraph, type SubTopology } from './cut-graph.js';
 import { deadLettersOf, type PlanContext, planTasks, repartitionTopicsOf, type SizedSubTopology, sizeSubTopologies, type Topics } from './job-plan.js';
 import { canMoveJob, type JobStatus } from './job-status.js';
 import { ensureChangelog, ensureControl, ensureOutput, ensureRepartition, type TopicsHost, untilReached, waitForInputs } from './job-topics.js';
-import { Replica, type ReplicaParts } from './replica.js';
+import { type PreparedLife, Replica, type ReplicaParts } from './replica.js';
 
 /**
  * A job in one process: from its definition to its end. It owns the order of things, and leaves each thing to its room:
  *
- *   start:  open the log -> wait for the inputs -> plan the tasks -> create what is missing -> open the backend -> take an instance id
- *           -> run the replica
+ *   start:  open the log -> wait for the inputs -> take an instance id -> read the control topic, which says in which life the job is
+ *           -> create what is missing -> plan the tasks -> open the backend -> run the replica
  *   while running: the replica runs tasks and takes part in rounds (replica.ts)
+ *   resumed after its state was deleted: the replica ends -> backend -> all of the start again, but for the log and the instance id
  *   stop:   the replica takes its last commits and ends -> backend -> log -> instance id
  */
 export const createJob: CreateJob = (name, definition, settings, ports) => {
@@ -40,7 +41,6 @@ export const createJob: CreateJob = (name, definition, settings, ports) => {
 
 /** Failures that an overview remembers, as many as Flink's web.exception-history-size. */
 const FAILURE_HISTORY = 16;
-const FIRST_LIFE = incarnation(0);
 /** Milliseconds that a replica may wait for its group before it says so. */
 const GROUP_PATIENCE_MS = 2_000;
 const CANCELLED = 'the job was cancelled, and runs again when it is told to';
@@ -56,6 +56,8 @@ class StreamJob implements Job {
   #reason: string | undefined;
   #stopping = false;
   #failure: Error | undefined;
+  /** The replica has no plan of the life that the job is to run in now. */
+  #isOutdated = false;
   #hasEnded = false;
   #log: Log | undefined;
   #backend: StateBackend | undefined;
@@ -141,7 +143,10 @@ class StreamJob implements Job {
     let failure: Error | undefined;
     try {
       await this.#startUp();
-      while (!this.#stopping && this.#failure === undefined) await this.#signal.wait();
+      while (!this.#stopping && this.#failure === undefined) {
+        if (this.#isOutdated) await this.#beginAnew();
+        else await this.#signal.wait();
+      }
       failure = this.#failure;
     } catch (thrown) {
       failure = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -150,27 +155,51 @@ class StreamJob implements Job {
   }
 
   async #startUp(): Promise<void> {
-    const { ports, subTopologies } = this;
-    const topics = this.#topicsHost();
-    const log = await untilReached(topics, () => ports.log.open({ clock: ports.clock, clientId: this.settings.applicationId }));
+    const { ports } = this;
+    const log = await untilReached(this.#topicsHost(), () => ports.log.open({ clock: ports.clock, clientId: this.settings.applicationId }));
     if (log === undefined) return;
     this.#log = log;
+    this.#sayIfOff();
+    await this.#begin(log);
+  }
+
+  async #begin(log: Log): Promise<void> {
+    const { ports, subTopologies, settings } = this;
+    const topics = this.#topicsHost();
     const sources = await waitForInputs(log, [...new Set(subTopologies.flatMap(({ sources: own, broadcasts }) => [...own, ...broadcasts].map((source) => source.topic.topic)))], topics);
     if (sources === undefined) return;
-    const context: PlanContext = { job: this.name, settings: this.settings, incarnation: FIRST_LIFE };
-    const sized = sizeSubTopologies(subTopologies, context, sources);
-    const written = await this.#ensureTopics(log, sized, context, topics);
-    if (written === undefined) return;
-    const plans = planTasks(sized, context, new Map([...sources, ...written]));
-    this.#sayIfOff();
-    this.#backend = await ports.state.open(plans.length);
-    await untilReached(topics, async () => {
+    const sized = sizeSubTopologies(subTopologies, { job: this.name, settings }, sources);
+    if ((await ensureControl(log, controlTopic(settings.applicationId), topics)) === undefined) return;
+    let plans: PreparedLife['plans'] = [];
+    const prepare = async (life: Incarnation): Promise<PreparedLife | undefined> => {
+      const context: PlanContext = { job: this.name, settings, incarnation: life };
+      const written = await this.#ensureTopics(log, sized, context, topics);
+      if (written === undefined) return undefined;
+      plans = planTasks(sized, context, new Map([...sources, ...written]));
+      this.#backend ??= await ports.state.open(plans.length);
+      return { plans, backend: this.#backend };
+    };
+    this.#replica = await untilReached(topics, async () => {
       const instanceId = await this.#instanceId();
-      this.#replica = await Replica.start({ ...ports, ...this.#replicaEvents(), settings: this.settings, instanceId, plans, log, backend: this.#backend! });
+      return Replica.start({ ...ports, ...this.#replicaEvents(), settings, instanceId, log }, prepare);
     });
+    if (this.#replica === undefined) return;
     this.#cancelPatience = ports.clock.after(GROUP_PATIENCE_MS, () => this.#sayIfOutside(topics));
     this.#watch = new InputWatch(plans, log, ports.clock, (error) => this.#onFailure(undefined, error));
     this.#onTaskStatus('RUNNING'); // they may be faster
+  }
+
+  /** As for the first time: what the former life had is deleted. */
+  async #beginAnew(): Promise<void> {
+    this.#cancelPatience?.();
+    this.#watch?.close();
+    const former = this.#replica;
+    this.#replica = undefined; // commands are refused until there is another
+    await former?.stop();
+    this.#isOutdated = false;
+    await this.#backend?.close();
+    this.#backend = undefined;
+    await this.#begin(this.#log!);
   }
 
   /** That it is idle for a good reason is not to look like a fault. */
@@ -202,7 +231,7 @@ class StreamJob implements Job {
     this.ports.telemetry.emit({ type: 'job-notice', job: this.name, message });
   }
 
-  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onAssigned' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd' | 'onDesired' | 'onHeld'> {
+  #replicaEvents(): Pick<ReplicaParts, 'onTaskStatus' | 'onAssigned' | 'onTaskFailed' | 'onFailure' | 'onRoundEnd' | 'onDesired' | 'onHeld' | 'onOutdated'> {
     return {
       onTaskStatus: (_, status) => this.#onTaskStatus(status),
       onAssigned: () => this.#onTaskStatus('RUNNING'),
@@ -211,6 +240,10 @@ class StreamJob implements Job {
       onRoundEnd: (round) => this.#onRoundEnd(round),
       onDesired: (shouldRun) => this.#onDesired(shouldRun),
       onHeld: () => this.#onHeld(),
+      onOutdated: () => {
+        this.#isOutdated = true;
+        this.#signal.raise();
+      },
     };
   }
 
@@ -220,7 +253,6 @@ class StreamJob implements Job {
       ...sized.flatMap(({ sinks, partitions }) => sinks.map(({ topic }) => () => ensureOutput(log, topic.topic, partitions, host))),
       ...sized.flatMap((sub) => deadLettersOf(sub, context).map((topic) => () => ensureOutput(log, topic, sub.partitions, host))),
       ...sized.map(({ index, parallelism }) => () => ensureChangelog(log, changelogTopic(this.settings.applicationId, context.incarnation, index), parallelism, host)),
-      () => ensureControl(log, controlTopic(this.settings.applicationId), host),
       ...repartitionTopicsOf(sized, context).map(({ topic, partitions }) => () => ensureRepartition(log, topic, partitions, host)),
     ];
     const topics = new Map<string, TopicDescription>();

@@ -35,7 +35,7 @@ export type Topics = ReadonlyMap<string, TopicDescription>;
  * @param topics of every source
  * @throws WeirError `invalid` PARTITION_COUNTS_DIFFER, PARALLELISM_TOO_HIGH
  */
-export function sizeSubTopologies(subTopologies: readonly SubTopology[], { job, settings }: PlanContext, topics: Topics): SizedSubTopology[] {
+export function sizeSubTopologies(subTopologies: readonly SubTopology[], { job, settings }: Pick<PlanContext, 'job' | 'settings'>, topics: Topics): SizedSubTopology[] {
   const sized = new Map<SubTopology, SizedSubTopology>();
   const size = (sub: SubTopology): SizedSubTopology => {
     const found = sized.get(sub);

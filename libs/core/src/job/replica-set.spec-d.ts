@@ -1,5 +1,6 @@
 import { InMemoryCluster, JobTestDriver, type JobTestOptions, LIFELIKE, ManualClock, SeededRandom } from '@weir/testing';
 import type { JobDefinition } from './job-definition.js';
+import type { JobSettings } from './settings.js';
 
 export const SESSION_MS = 1_000;
 const SETTINGS = {
@@ -22,6 +23,7 @@ export interface Work {
 
 export interface ReplicaOptions extends Pick<JobTestOptions, 'state' | 'log'> {
   readonly standbys?: number;
+  readonly checkpointing?: JobSettings['checkpointing'];
 }
 
 /** Replicas of a job on one cluster, each with a disk of its own. */
@@ -43,7 +45,7 @@ export class ReplicaSet {
    * @param named whether each replica has an instance id, under which it comes back
    * @param more of each replica's options
    */
-  static async start(work: Work, count: number, seed: number, named = false, { standbys = 0, ...more }: ReplicaOptions = {}): Promise<ReplicaSet> {
+  static async start(work: Work, count: number, seed: number, named = false, { standbys = 0, checkpointing, ...more }: ReplicaOptions = {}): Promise<ReplicaSet> {
     const clock = new ManualClock({ seed });
     const cluster = new InMemoryCluster({ ...LIFELIKE, clock, seed });
     const replicas = new ReplicaSet(work, clock, cluster, seed);
@@ -51,7 +53,7 @@ export class ReplicaSet {
       const { definition, outputs } = work;
       const topics = i === 0 ? work.topics : {};
       const group = { ...SETTINGS.group, standbys, ...(named ? { instanceId: `replica-${i}` } : {}) };
-      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { ...more, topics, outputs, clock, cluster, settings: { ...SETTINGS, group } }));
+      replicas.drivers.push(JobTestDriver.startWithoutWaiting(definition, { ...more, topics, outputs, clock, cluster, settings: { ...SETTINGS, checkpointing: { ...SETTINGS.checkpointing, ...checkpointing }, group } }));
     };
     for (let i = 0; i < count; i++) replicas.#start(i);
     await replicas.untilShared(count);

@@ -2,7 +2,7 @@ import { errors } from '../errors/errors.js';
 import type { CommitFigures } from '../model/commit-figures.js';
 import { CONTROL_VERSION, type ControlRecord, type EndedRound, type TaskReport, type TriggeredRound } from '../control/control-record.js';
 import { ControlTopic } from '../control/control-topic.js';
-import { type CheckpointId, incarnation, NO_GENERATION } from '../model/brands.js';
+import { type CheckpointId, type Incarnation, NO_GENERATION } from '../model/brands.js';
 import type { GroupReplica, MemberOrders } from '../assignment/member-orders.js';
 import type { PartitionOffset, TopicPartition } from '../model/topic-partition.js';
 import type { Clock } from '../ports/clock.js';
@@ -20,11 +20,13 @@ import type { CompiledSettings } from './compile-settings.js';
 import { GroupSeat } from './group-seat.js';
 import { JobCommands } from './job-commands.js';
 import { controlTopic, coordinatorId, groupId } from './internal-topics.js';
+import { dropLocalState, formerLives } from './local-state.js';
 import { RoundFollower } from './round-follower.js';
 import { RoundHistory } from './round-history.js';
 import type { ReplicaOverview, StandbyOverview, TaskPlacement } from './job-overview.js';
 import { Standbys } from './standbys.js';
 import { replicaOverviews, taskPlacements } from './task-placements.js';
+import { stateOf } from './state-deletion.js';
 import { TaskSlots } from './task-slots.js';
 
 /**
@@ -42,8 +44,10 @@ import { TaskSlots } from './task-slots.js';
  *
  * Invariants
  *   I3. A task's permit is given only when the control topic has been read to the end that it had after the task's claim.
+ *       Its plan must be of the incarnation that the topic names then.
  *   I8. A job that was cancelled has no task that runs, on any replica, until the control topic says that it is to run again; whoever starts
- *       meanwhile reads that before it takes its seat. Replicas keep their seats, and the tasks that are theirs.
+ *       meanwhile reads that before it takes its seat. Replicas keep their seats, and the tasks that are theirs. Where the cancellation
+ *       deletes the state (state-deletion.ts) they keep them until it is to run again: then this replica ends, and another takes its place.
  *   P1. Where the newest report of a task of this replica is another's, which came late, it reports again: at most once an interval, for
  *       two replicas may hold the same task for true until one of them is fenced.
  */
@@ -70,9 +74,16 @@ export interface ReplicaParts {
   onDesired(shouldRun: boolean): void;
   /** It is not to run, and every task of this replica has ended. */
   onHeld(): void;
+  /** It is to run again, in a life that this replica has no plan of: another one is to take its place. Nothing of this one runs any more. */
+  onOutdated(): void;
 }
 
-const FIRST_LIFE = incarnation(0);
+/** What depends on the life of the job that a replica runs. */
+export interface PreparedLife {
+  readonly plans: readonly TaskPlan[];
+  readonly backend: StateBackend;
+}
+
 /** Milliseconds that a coordinator may take to end once it has nothing to do any more, and standbys: nothing waits for what they do. */
 const GRACE_MS = 500;
 
@@ -93,6 +104,11 @@ export class Replica {
   #group: readonly GroupReplica[] | undefined;
   /** Its tasks, as they were said last. */
   #said: string | undefined;
+  readonly #life: Incarnation;
+  /** The end of the life that this replica has a plan of: its tasks ended, its stores deleted. */
+  #lifeEnded: Promise<void> | undefined;
+  /** Stores of former lives are being deleted. */
+  #dropping: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly parts: ReplicaParts,
@@ -100,6 +116,7 @@ export class Replica {
   ) {
     const { plans, clock, telemetry, settings } = parts;
     this.#id = clock.newId();
+    this.#life = plans[0]!.incarnation;
     this.#control = open((record) => this.#onControl(record));
     this.#standbys = this.#keepStandbys();
     this.#slots = new TaskSlots(plans, {
@@ -122,8 +139,11 @@ export class Replica {
     this.#commands = new JobCommands({ clock, replica: this.#id, append: (command) => this.#control.command(command) });
   }
 
-  /** @throws WeirError as the log throws them; `invalid` CONTROL_RECORD_UNREADABLE */
-  static async start(parts: ReplicaParts): Promise<Replica> {
+  /**
+   * @param prepare plans a life of the job; undefined if it was stopped meanwhile, and then this gives undefined, too
+   * @throws WeirError as the log throws them; `invalid` CONTROL_RECORD_UNREADABLE; what `prepare` throws
+   */
+  static async start(parts: Omit<ReplicaParts, keyof PreparedLife>, prepare: (life: Incarnation) => Promise<PreparedLife | undefined>): Promise<Replica | undefined> {
     let onChange: (record: ControlRecord) => void = () => undefined;
     const { log, clock, settings } = parts;
     const control = await ControlTopic.open({
@@ -133,11 +153,17 @@ export class Replica {
       onChange: (record) => onChange(record),
       onFailure: (error) => parts.onFailure(undefined, error),
     });
-    const replica = new Replica(parts, (listen) => {
+    const prepared = await prepareFor(control, prepare);
+    if (prepared === undefined) {
+      await control.close();
+      return undefined;
+    }
+    const replica = new Replica({ ...parts, ...prepared }, (listen) => {
       onChange = listen;
       return control;
     });
     replica.#follower.start();
+    replica.#dropping = replica.#dropStores(formerLives(replica.#life));
     if (!control.view.shouldRun) replica.#obey();
     replica.#takeSeat();
     return replica;
@@ -187,13 +213,14 @@ export class Replica {
     await this.#slots.stop();
     this.#group = undefined;
     if (this.#standbys !== undefined) await this.#settled(this.#standbys.close());
+    await this.#settled(Promise.all([this.#lifeEnded, this.#dropping]));
     await this.#seat?.leave();
     this.#commands.close();
     await this.#control.close();
     await this.#settled(coordinated);
   }
 
-  #settled(ending: Promise<void>): Promise<void> {
+  #settled(ending: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.parts.clock.after(GRACE_MS, resolve);
       void ending.then(() => {
@@ -223,7 +250,7 @@ export class Replica {
       instanceId: this.parts.instanceId,
       url: () => this.parts.url?.(),
       replica: this.#id,
-      incarnation: FIRST_LIFE,
+      incarnation: this.#life,
       subTopologies: bySubTopology(plans),
       topics: [...new Set(inputs.map(({ topic }) => topic))],
       standbys: this.#standbys === undefined ? 0 : group.standbys,
@@ -287,12 +314,13 @@ export class Replica {
   }
 
   #ownership(): Ownership {
-    const alone = new CommitPermit(fixedMembership({ groupId: groupId(this.parts.settings.applicationId), generation: NO_GENERATION, memberId: '' }), FIRST_LIFE);
+    const alone = new CommitPermit(fixedMembership({ groupId: groupId(this.parts.settings.applicationId), generation: NO_GENERATION, memberId: '' }), this.#life);
     return {
       mayClaim: (task) => this.#seat?.confirm(task) ?? Promise.resolve(),
       permit: async (task) => {
         await this.#control.readToEnd(); // I3
         if (!this.shouldRun) throw errors.permitRevoked({ task, reason: 'the job was cancelled' }); // I8
+        if (this.#isOutdated) throw errors.permitRevoked({ task, reason: 'the state of its life was deleted, and the job begins anew' }); // F2
         return this.#seat?.permit(task) ?? alone;
       },
     };
@@ -300,7 +328,7 @@ export class Replica {
 
   #makeCoordinator(): CheckpointCoordinator {
     const { clock, log, settings, plans } = this.parts;
-    const { enabled, interval, minPause, timeout, transactionTimeout, tolerableFailedCheckpoints } = settings.checkpointing;
+    const { enabled, interval, minPause, timeout, transactionTimeout, tolerableFailedCheckpoints, externalizedCheckpointRetention } = settings.checkpointing;
     return new CheckpointCoordinator({
       clock,
       log,
@@ -316,6 +344,8 @@ export class Replica {
       owners: () => this.#owners,
       broadcastEnds: broadcastEndsOf(log, plans),
       mayClaim: () => this.#seat?.confirmMembership() ?? Promise.resolve(),
+      deletedOnCancel: externalizedCheckpointRetention === 'DELETE_ON_CANCELLATION' ? (life) => stateOf(plans, life) : undefined,
+      onNotice: (message) => this.#say(message),
       onFailure: (error) => this.parts.onFailure(undefined, error),
     });
   }
@@ -357,11 +387,48 @@ export class Replica {
 
   /** I8. */
   #obey(): void {
-    this.parts.onDesired(this.shouldRun);
-    if (this.shouldRun) {
+    const { shouldRun } = this;
+    if (this.#isOutdated) {
+      this.parts.onDesired(false);
+      void this.#endLife().then(() => this.#onLifeEnded(shouldRun));
+      return;
+    }
+    this.parts.onDesired(shouldRun);
+    if (shouldRun) {
       this.#slots.release();
       this.parts.onAssigned();
     } else void this.#slots.hold().then(() => this.parts.onHeld());
+  }
+
+  /** Whether the control topic names another life than the one that this replica has a plan of. */
+  get #isOutdated(): boolean {
+    return this.#control.view.incarnation !== this.#life;
+  }
+
+  /** Each replica's part of a deletion. */
+  #endLife(): Promise<void> {
+    this.#lifeEnded ??= this.#slots
+      .hold()
+      .then(() => this.#standbys?.close())
+      .then(() => this.#dropStores([this.#life]));
+    return this.#lifeEnded;
+  }
+
+  #onLifeEnded(shouldRun: boolean): void {
+    this.parts.onHeld();
+    if (!shouldRun) return;
+    this.parts.onDesired(true);
+    this.parts.onOutdated();
+  }
+
+  #dropStores(lives: readonly Incarnation[]): Promise<void> {
+    const { plans, backend } = this.parts;
+    return dropLocalState(plans, lives, backend, (message) => this.#say(message));
+  }
+
+  #say(message: string): void {
+    const { telemetry, plans } = this.parts;
+    telemetry.emit({ type: 'job-notice', job: plans[0]!.job, message });
   }
 
   /** P1. */
@@ -371,6 +438,20 @@ export class Replica {
       const newest = view.reportOf(task.name);
       if (newest !== undefined && newest.replica !== this.#id) this.#report(task, 'RUNNING', task.lastBarrier);
     }
+  }
+}
+
+/** Of the life that the control topic names once it is planned: it may become another one meanwhile. */
+async function prepareFor(control: ControlTopic, prepare: (life: Incarnation) => Promise<PreparedLife | undefined>): Promise<PreparedLife | undefined> {
+  try {
+    for (;;) {
+      const life = control.view.incarnation;
+      const prepared = await prepare(life);
+      if (prepared === undefined || life === control.view.incarnation) return prepared;
+    }
+  } catch (thrown) {
+    await control.close();
+    throw thrown;
   }
 }
 

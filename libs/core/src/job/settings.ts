@@ -59,6 +59,9 @@ export interface GroupSettings {
 export const CHECKPOINTING_MODES = ['EXACTLY_ONCE', 'AT_LEAST_ONCE'] as const;
 export type CheckpointingMode = (typeof CHECKPOINTING_MODES)[number];
 
+export const CHECKPOINT_RETENTIONS = ['RETAIN_ON_CANCELLATION', 'DELETE_ON_CANCELLATION'] as const;
+export type CheckpointRetention = (typeof CHECKPOINT_RETENTIONS)[number];
+
 export interface CheckpointingSettings {
   /**
    * Default true. False: no rounds, and each task commits its offsets, state and output by itself, every `interval`. Still nothing is lost or
@@ -82,6 +85,12 @@ export interface CheckpointingSettings {
    * a failed task or a stop cuts off is not counted. 0 to 2147483647; default 0.
    */
   readonly tolerableFailedCheckpoints?: number | undefined;
+  /**
+   * What becomes of the job's state when it is cancelled. RETAIN_ON_CANCELLATION: it stays, and `resume` goes on from the last commits.
+   * DELETE_ON_CANCELLATION: changelogs, repartition topics and local stores are deleted, and `resume` starts as for the first time. A job that
+   * fails, or is stopped, keeps its state in any case. Default RETAIN_ON_CANCELLATION; Flink's, NO_EXTERNALIZED_CHECKPOINTS, there is not.
+   */
+  readonly externalizedCheckpointRetention?: CheckpointRetention | undefined;
   /** 1, which is also the default: after its barrier a task commits nothing until the round has ended, so a second could not begin. */
   readonly maxConcurrentCheckpoints?: number | undefined;
   /** Milliseconds after which the log itself aborts a transaction, which is open only while a task commits. Default 60000. */

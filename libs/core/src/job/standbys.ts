@@ -169,6 +169,10 @@ export class Standbys implements StateBackend {
     await this.host.backend.destroy(scope);
   }
 
+  async dropSnapshots(scope: StoreScope): Promise<void> {
+    await this.host.backend.dropSnapshots?.(scope);
+  }
+
   async #letGo({ subTopology, task }: StoreScope, end: (standby: Standby) => void): Promise<StandbyEnd | undefined> {
     const copy = this.#copies.get(taskId(subTopology, task))!;
     const { current } = copy;

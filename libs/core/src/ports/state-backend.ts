@@ -36,6 +36,11 @@ export interface StateBackend {
   open(scope: StoreScope): Promise<StateStore>;
   /** Removes a closed store and all that it holds, but no snapshot: those belong to epoch records. Idempotent. @throws WeirError `retry` STATE_LOCKED if somebody has it open */
   destroy(scope: StoreScope): Promise<void>;
+  /**
+   * Removes every snapshot of the task, by whichever process, unfinished ones too: the changelog whose epoch records named them is given up.
+   * Idempotent. Missing where there are none.
+   */
+  dropSnapshots?(scope: StoreScope): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -40,6 +40,31 @@ describe('the filesystem backend', () => {
       const files = await readdir(join(dir, 'app', '0', '0-0'));
       expect(files.length).toBeLessThanOrEqual(20);
       expect(files).toEqual(expect.arrayContaining([...reference!.files]));
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+
+  it('drops the snapshots of a task whose changelog is given up, finished or not, and those of no other; twice is as once', async () => {
+    const dir = await temporary();
+    try {
+      const others = [{ ...SCOPE, incarnation: incarnation(1) }, { ...SCOPE, task: taskIndex(1) }];
+      const backend = await filesystem({ dir }).open(3);
+      for (const scope of [SCOPE, ...others]) {
+        const store = await backend.open(scope);
+        await store.apply(new RecordWriter().columns, { offset: offset(1), topicId: 'log', leaderEpoch: 0, writtenAt: 0 });
+        const changes = new RecordWriter();
+        changes.add(0, Buffer.from('key'), Buffer.from('value'));
+        await store.snapshots!.take(changes.columns);
+        await store.close();
+      }
+      const filesOf = ({ incarnation: life, task }: StoreScope): Promise<string[]> => readdir(join(dir, 'app', String(life), `0-${task}`));
+      await writeFile(join(dir, 'app', '0', '0-0', `x.base~${'0'.repeat(32)}`), 'half');
+      expect(await filesOf(SCOPE)).toHaveLength(2);
+      for (let times = 0; times < 2; times++) await backend.dropSnapshots!(SCOPE);
+      expect((await Promise.all([SCOPE, ...others].map(filesOf))).map(({ length }) => length)).toEqual([0, 1, 1]);
+      await backend.dropSnapshots!({ ...SCOPE, applicationId: 'never' });
+      await backend.close();
     } finally {
       await rm(dir, { recursive: true, force: true });
     }

@@ -111,6 +111,11 @@ class FilesystemBackend implements StateBackend {
     if (this.#stores.has(name)) throw errors.stillOpen({ path: name });
   }
 
+  async dropSnapshots(scope: StoreScope): Promise<void> {
+    const { names, unfinished } = await this.snapshots.list(snapshotDirectory(scope));
+    for (const name of [...names, ...unfinished]) await this.snapshots.delete(name);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#stores.values()].map((store) => store.close()));
